@@ -1,0 +1,236 @@
+//! Settings: what there is to set, in which unit, and what holds where nothing is said.
+//!
+//! A [`Config`] is valid by construction: whoever holds one need not check it again.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+/// All settings, a section a module.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Where the API is and how to speak to it.
+    pub api: Api,
+    /// How fast.
+    pub pace: Pace,
+    /// What a run does.
+    pub sync: Sync,
+    /// The `SQLite` mirror.
+    pub mirror: Mirror,
+    /// The Parquet lake.
+    pub lake: Lake,
+    /// When the daemon runs.
+    pub schedule: Schedule,
+    /// The read-only status page.
+    pub status: Status,
+}
+
+/// Which of the two documented forms the list endpoint speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// Found out from the first page.
+    #[default]
+    Auto,
+    /// `pageSize` and a `pagination` envelope.
+    PageSize,
+    /// `limit`, and `items` and `pages` at the top.
+    Limit,
+}
+
+/// Where a secret comes from. It is read when it is needed, so that a rotated file is taken up.
+#[derive(Clone, Debug)]
+pub enum SecretSource {
+    /// It stands in the settings or the environment.
+    Inline(SecretString),
+    /// It stands in a file: the setting `…_file`, or a systemd credential.
+    File(PathBuf),
+}
+
+/// Which of the two kinds of credentials the API is to be shown.
+#[derive(Clone, Debug)]
+pub enum Credentials {
+    /// `Authorization: Bearer …`
+    Bearer(SecretSource),
+    /// `api-key` and `api-secret`
+    KeyPair {
+        /// The key's name.
+        key: SecretSource,
+        /// The key's secret.
+        secret: SecretSource,
+    },
+}
+
+/// `[api]`
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// Everything before `/admin/…`; `http` only to loopback.
+    pub base_url: url::Url,
+    /// The list's dialect.
+    pub dialect: Dialect,
+    /// Rows to ask for on a page, 1 to 100.
+    pub page_size: u32,
+    /// What to show the server. None where no credentials are configured: commands that need
+    /// none still work.
+    pub credentials: Option<Credentials>,
+    /// A proxy for every request; the environment's proxy variables are never read.
+    pub proxy: Option<url::Url>,
+    /// Until the connection stands.
+    pub connect_timeout: Duration,
+    /// For one attempt from its start to the last byte of its answer.
+    pub request_timeout: Duration,
+    /// Most bytes of an answer, counted after decompression.
+    pub response_max_bytes: u64,
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Self {
+            base_url: url::Url::parse("https://apis.threatwinds.com/api/billing/v1")
+                .expect("the literal is a URL"),
+            dialect: Dialect::Auto,
+            page_size: 100,
+            credentials: None,
+            proxy: None,
+            connect_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(30),
+            response_max_bytes: 8 << 20,
+        }
+    }
+}
+
+/// `[pace]`
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pace {
+    /// The ceiling, for all requests together.
+    pub requests_per_second: f64,
+    /// How many may go at once after a pause.
+    pub burst: u32,
+    /// Requests that are asked for and not yet committed, at most.
+    pub in_flight_max: u32,
+    /// Retries of one request, at most.
+    pub retries_max: u32,
+    /// The longest Retry-After that a run sits out.
+    pub wait_max: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            requests_per_second: 10.0,
+            burst: 10,
+            in_flight_max: 8,
+            retries_max: 5,
+            wait_max: Duration::from_mins(5),
+        }
+    }
+}
+
+/// `[sync]`
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sync {
+    /// Passes over the list in one run, at most.
+    pub max_passes: u32,
+    /// Each customer's details are asked again at least this often.
+    pub max_detail_age: Duration,
+    /// Re-verifications in one run, at most; 0: never.
+    pub reverify_max: u32,
+    /// More missing customers than this and than the share hold all deletions.
+    pub deletions_max: u64,
+    /// A share of the active customers, 0 to 1.
+    pub deletions_max_share: f64,
+}
+
+impl Default for Sync {
+    fn default() -> Self {
+        Self {
+            max_passes: 4,
+            max_detail_age: Duration::from_hours(168),
+            reverify_max: 2000,
+            deletions_max: 5,
+            deletions_max_share: 0.02,
+        }
+    }
+}
+
+/// `[mirror]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mirror {
+    /// The database file.
+    pub path: PathBuf,
+}
+
+impl Default for Mirror {
+    fn default() -> Self {
+        Self {
+            path: PathBuf::from("data/mirror.db"),
+        }
+    }
+}
+
+/// How ids are written in Parquet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UuidEncoding {
+    /// 36 characters of text, which every reader opens.
+    #[default]
+    String,
+    /// Parquet's UUID type, which Spark can't open.
+    Native,
+}
+
+/// `[lake]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lake {
+    /// The lake's folder. None: no lake.
+    pub path: Option<PathBuf>,
+    /// Daily snapshots older than this are thinned to one a month.
+    pub keep_daily: Duration,
+    /// How ids are written.
+    pub uuid_encoding: UuidEncoding,
+}
+
+impl Default for Lake {
+    fn default() -> Self {
+        Self {
+            path: Some(PathBuf::from("data/lake")),
+            keep_daily: Duration::from_hours(9600),
+            uuid_encoding: UuidEncoding::String,
+        }
+    }
+}
+
+/// `[schedule]`
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    /// Six fields, seconds first.
+    pub cron: String,
+    /// An IANA time zone.
+    pub timezone: jiff::tz::TimeZone,
+    /// Whether the daemon runs once when it starts.
+    pub run_at_start: bool,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self {
+            cron: "0 0 * * * *".to_owned(),
+            timezone: jiff::tz::TimeZone::UTC,
+            run_at_start: true,
+        }
+    }
+}
+
+/// `[status]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Where to listen. None: off.
+    pub listen: Option<std::net::SocketAddr>,
+}
+
+impl Default for Status {
+    fn default() -> Self {
+        Self {
+            listen: Some(([127, 0, 0, 1], 8686).into()),
+        }
+    }
+}

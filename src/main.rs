@@ -1,0 +1,3 @@
+//! Arguments, settings, command, exit code.
+
+fn main() {}
