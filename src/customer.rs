@@ -190,8 +190,9 @@ impl Fingerprint {
             hash.update(at.as_microsecond().to_le_bytes());
         });
         let digest: [u8; 32] = hash.finalize().into();
-        let [a, b, c, d, e, f, g, h, ..] = digest;
-        Self(i64::from_le_bytes([a, b, c, d, e, f, g, h]))
+        let mut first = [0; 8];
+        first.copy_from_slice(&digest[..8]);
+        Self(i64::from_le_bytes(first))
     }
 }
 
