@@ -37,24 +37,45 @@ fn sources() -> Vec<Source> {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let below = path.strip_prefix(&src).unwrap();
-                let first = below.components().next().unwrap().as_os_str().to_str().unwrap();
+                let first = below
+                    .components()
+                    .next()
+                    .unwrap()
+                    .as_os_str()
+                    .to_str()
+                    .unwrap();
                 let module = first.trim_end_matches(".rs").to_owned();
                 let text = fs::read_to_string(&path).unwrap();
-                found.push(Source { path: below.to_owned(), module, text });
+                found.push(Source {
+                    path: below.to_owned(),
+                    module,
+                    text,
+                });
             }
         }
     }
-    assert!(found.len() > 20, "the walk over src/ found only {} files", found.len());
+    assert!(
+        found.len() > 20,
+        "the walk over src/ found only {} files",
+        found.len()
+    );
     found
 }
 
 /// The rows of the table under "Who may import whom": module → the modules it may import.
 fn import_table() -> BTreeMap<String, BTreeSet<String>> {
     let page = fs::read_to_string(Path::new(TOP).join("ARCHITECTURE.md")).unwrap();
-    let section = page.split("## Who may import whom").nth(1).expect("the section is there");
+    let section = page
+        .split("## Who may import whom")
+        .nth(1)
+        .expect("the section is there");
     let section = section.split("\n## ").next().unwrap();
     let names = |cell: &str| -> BTreeSet<String> {
-        cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+        cell.split('`')
+            .skip(1)
+            .step_by(2)
+            .map(str::to_owned)
+            .collect()
     };
     let mut table = BTreeMap::new();
     for line in section.lines().filter(|line| line.starts_with("| `")) {
@@ -69,13 +90,22 @@ fn import_table() -> BTreeMap<String, BTreeSet<String>> {
 
 /// The top-level modules that the text imports by `crate::name` or, in the binary, `twsync::name`.
 fn imported(text: &str) -> BTreeSet<String> {
-    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let code = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
     let mut names = BTreeSet::new();
     for line in code {
         for root in ["crate::", "twsync::"] {
             for rest in line.split(root).skip(1) {
-                let group = rest.strip_prefix('{').map(|rest| rest.split('}').next().unwrap());
-                for path in group.unwrap_or(rest).split(',').take(if group.is_some() { 99 } else { 1 }) {
+                let group = rest
+                    .strip_prefix('{')
+                    .map(|rest| rest.split('}').next().unwrap());
+                for path in
+                    group
+                        .unwrap_or(rest)
+                        .split(',')
+                        .take(if group.is_some() { 99 } else { 1 })
+                {
                     let name: String = path
                         .trim()
                         .chars()
@@ -95,7 +125,12 @@ fn imports_run_only_as_the_table_allows() {
     let table = import_table();
     for source in sources() {
         let Some(allowed) = table.get(&source.module) else {
-            assert_eq!(source.module, "lib", "{} is in no row of the table", source.path.display());
+            assert_eq!(
+                source.module,
+                "lib",
+                "{} is in no row of the table",
+                source.path.display()
+            );
             continue;
         };
         for name in imported(&source.text) {
@@ -134,7 +169,11 @@ fn a_crate_that_one_module_owns_is_named_nowhere_else() {
 #[test]
 fn every_file_opens_with_its_one_idea() {
     for source in sources() {
-        assert!(source.text.starts_with("//! "), "{} has no //! on top", source.path.display());
+        assert!(
+            source.text.starts_with("//! "),
+            "{} has no //! on top",
+            source.path.display()
+        );
     }
 }
 
@@ -151,11 +190,21 @@ fn what_the_pages_name_is_there() {
     for page in ["ARCHITECTURE.md", "README.md"] {
         let text = fs::read_to_string(Path::new(TOP).join(page)).unwrap();
         for name in text.split('`').skip(1).step_by(2) {
-            let is_path = ["src/", "tests/", "config/", "examples/", "benches/", "docs/"]
-                .iter()
-                .any(|folder| name.starts_with(folder));
+            let is_path = [
+                "src/",
+                "tests/",
+                "config/",
+                "examples/",
+                "benches/",
+                "docs/",
+            ]
+            .iter()
+            .any(|folder| name.starts_with(folder));
             if is_path && !name.contains(['*', ' ', '{']) {
-                assert!(Path::new(TOP).join(name).exists(), "{page} names {name}, which is not there");
+                assert!(
+                    Path::new(TOP).join(name).exists(),
+                    "{page} names {name}, which is not there"
+                );
             }
         }
     }

@@ -170,6 +170,16 @@ impl Mirror {
         unimplemented!()
     }
 
+    /// The rows of all customers that wait in the queue.
+    pub fn queued(&self) -> Result<RoaringBitmap, Error> {
+        unimplemented!()
+    }
+
+    /// The rows of living customers that a proved list does not show.
+    pub fn unlisted(&self) -> Result<RoaringBitmap, Error> {
+        unimplemented!()
+    }
+
     /// How many customers wait in the queue.
     pub fn queue_len(&self) -> Result<u64, Error> {
         unimplemented!()

@@ -1,5 +1,6 @@
 //! What ends a run before its end.
 
+use super::passes::Fault;
 use crate::report::Exit;
 use crate::{api, mirror};
 
@@ -14,11 +15,8 @@ pub enum Error {
     #[error(transparent)]
     Mirror(#[from] mirror::Error),
     /// The list broke a rule that every paged list keeps.
-    #[error("the list of customers breaks its own rules: {what}")]
-    Protocol {
-        /// Which rule, and where.
-        what: String,
-    },
+    #[error("the list of customers can't be walked: {0}")]
+    Protocol(Fault),
     /// The ids asked for are not in the mirror.
     #[error("not in the mirror: {ids}")]
     Unknown {
@@ -27,13 +25,19 @@ pub enum Error {
     },
 }
 
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        Self::Protocol(fault)
+    }
+}
+
 impl Error {
     /// The exit code that says so.
     pub fn exit(&self) -> Exit {
         match self {
             Self::Api(error) => error.exit(),
             Self::Mirror(error) => error.exit(),
-            Self::Protocol { .. } => Exit::NotThisApi,
+            Self::Protocol(fault) => fault.exit(),
             Self::Unknown { .. } => Exit::Usage,
         }
     }
@@ -43,11 +47,7 @@ impl Error {
         match self {
             Self::Api(error) => error.hint(),
             Self::Mirror(error) => error.hint(),
-            Self::Protocol { .. } => {
-                "what was taken in so far is kept; run it again, and if it says the same, tell \
-                 the API's owner which rule is broken"
-                    .to_owned()
-            }
+            Self::Protocol(fault) => fault.hint(),
             Self::Unknown { .. } => {
                 "a sync takes in customers that are new: twsync --once".to_owned()
             }

@@ -9,7 +9,6 @@
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::Error;
@@ -43,7 +42,7 @@ pub(super) trait Errand {
 }
 
 /// How requests fly.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Flight {
     pub(super) client: Client,
     /// Rows to ask for on a page.
@@ -62,47 +61,48 @@ impl Flight {
     pub(super) async fn run(&self, errand: &mut impl Errand) -> Result<(), Error> {
         let mut air = JoinSet::new();
         let mut failed = None;
+        let late = self.late();
+        tokio::pin!(late);
         loop {
             while failed.is_none() && air.len() < self.in_flight_max {
-                let Some(ask) = errand.next().await? else { break };
+                let Some(ask) = errand.next().await? else {
+                    break;
+                };
                 air.spawn(send(self.client.clone(), self.page_size, ask));
             }
-            let Some(first) = self.landed(&mut air).await else { break };
+            let mut landed = tokio::select! {
+                joined = air.join_next() => joined,
+                () = &mut late => None,
+            };
+            if landed.is_none() {
+                return failed.map_or(Ok(()), Err);
+            }
             let mut answers = Vec::with_capacity(air.len() + 1);
-            let mut landed = Some(first);
-            while let Some(result) = landed {
-                match result {
+            while let Some(joined) = landed {
+                match joined.expect("a panic ends the process before it gets here") {
                     Ok(answer) => answers.push(answer),
                     Err(error) => failed = Some(worse(failed, error)),
                 }
-                landed = air.try_join_next().map(|joined| joined.expect(NO_PANIC));
+                landed = air.try_join_next();
             }
             if !answers.is_empty() {
                 errand.settle(answers).await?;
             }
         }
-        failed.map_or(Ok(()), Err)
     }
 
-    /// The next that comes back. None: nothing is in the air, or it took too long after the stop.
-    async fn landed(
-        &self,
-        air: &mut JoinSet<Result<Answered, Error>>,
-    ) -> Option<Result<Answered, Error>> {
-        tokio::select! {
-            joined = air.join_next() => return joined.map(|joined| joined.expect(NO_PANIC)),
-            () = self.stop.cancelled() => {}
-        }
-        let joined = timeout(GRACE, air.join_next()).await.ok().flatten();
-        joined.map(|joined| joined.expect(NO_PANIC))
+    /// Ends when what is still in the air is not waited for any longer.
+    async fn late(&self) {
+        self.stop.cancelled().await;
+        tokio::time::sleep(GRACE).await;
     }
 }
 
-const NO_PANIC: &str = "a panic ends the process before it gets here";
-
 async fn send(client: Client, page_size: u32, ask: Ask) -> Result<Answered, Error> {
     Ok(match ask {
-        Ask::Page(page) => Answered::Page(client.list_page(page, page_size, &<_>::default()).await?),
+        Ask::Page(page) => {
+            Answered::Page(client.list_page(page, page_size, &<_>::default()).await?)
+        }
         Ask::Customer(row, id) => Answered::Customer(row, client.customer(id).await?),
     })
 }

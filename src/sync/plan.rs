@@ -28,7 +28,9 @@ pub(super) fn plan(rows: Vec<Summary>, known: Vec<Option<Known>>) -> Vec<(Summar
 }
 
 fn verdict(summary: &Summary, known: Option<&Known>) -> Verdict {
-    let Some(known) = known else { return Verdict::New };
+    let Some(known) = known else {
+        return Verdict::New;
+    };
     match known.state {
         State::Deleted => Verdict::Returned { row: known.row },
         State::Alive | State::Queued if says_the_same(summary, known) => {

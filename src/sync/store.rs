@@ -6,14 +6,15 @@
 use crate::mirror::{Error, Mirror};
 
 /// Holds the mirror between calls.
-#[derive(Debug)]
 pub(super) struct Store {
     mirror: Option<Mirror>,
 }
 
 impl Store {
     pub(super) fn new(mirror: Mirror) -> Self {
-        Self { mirror: Some(mirror) }
+        Self {
+            mirror: Some(mirror),
+        }
     }
 
     /// Does `work` with the mirror, away from the threads that answers arrive on.
@@ -21,7 +22,10 @@ impl Store {
         &mut self,
         work: impl FnOnce(&mut Mirror) -> Result<R, Error> + Send + 'static,
     ) -> Result<R, Error> {
-        let mut mirror = self.mirror.take().expect("no call to the mirror was ever dropped");
+        let mut mirror = self
+            .mirror
+            .take()
+            .expect("no call to the mirror was ever dropped");
         let (mirror, result) = tokio::task::spawn_blocking(move || {
             let result = work(&mut mirror);
             (mirror, result)
