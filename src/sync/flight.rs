@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::Error;
-use crate::api::{Client, Details, Page};
+use crate::api::{self, Client, Details, Page};
 use crate::customer::CustomerId;
 
 /// What to ask for.
@@ -72,7 +72,7 @@ impl Flight {
             }
             let mut landed = tokio::select! {
                 joined = air.join_next() => joined,
-                () = &mut late => None,
+                () = &mut late => return Err(failed.unwrap_or(api::Error::Stopped.into())),
             };
             if landed.is_none() {
                 return failed.map_or(Ok(()), Err);
