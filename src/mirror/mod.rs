@@ -180,6 +180,11 @@ impl Mirror {
         unimplemented!()
     }
 
+    /// How many customers wait in the queue, by reason.
+    pub fn queued_by_reason(&self) -> Result<std::collections::BTreeMap<Reason, u64>, Error> {
+        unimplemented!()
+    }
+
     /// How many customers wait in the queue.
     pub fn queue_len(&self) -> Result<u64, Error> {
         unimplemented!()

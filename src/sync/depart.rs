@@ -57,27 +57,16 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Who is to be asked for: the missing, as far as they are not held back.
+    /// Who is to be asked for: the missing, as far as they are not held back, and those who are
+    /// known to live unlisted.
     async fn suspects(
         &mut self,
         walked: &Walked,
         proved: &Complete,
         allowed: u64,
     ) -> Result<Vec<(u32, CustomerId)>, Error> {
-        let (active, unlisted) = self
-            .store
-            .with(|mirror| Ok((mirror.alive()?, mirror.unlisted()?)))
-            .await?;
-        let missing = departures::missing(&active, proved);
-        // Known to live unlisted: asked for again each time, and no reason to hold the others.
-        let known = &missing & &unlisted;
-        let missing = missing - unlisted;
-        let tolerance = Tolerance {
-            deletions_max: self.settings.deletions_max,
-            deletions_max_share: self.settings.deletions_max_share,
-            allowed: Some(allowed),
-        };
-        let released = match tolerance.rule(missing.len(), active.len(), walked.listed.len()) {
+        let (missing, ruling) = self.missing(walked, proved, allowed).await?;
+        let released = match ruling {
             Ruling::Go => missing,
             Ruling::Some { released, held } => {
                 self.hold(held, &format!("{released} of them were released"));
@@ -91,8 +80,36 @@ impl Run<'_> {
                 RoaringBitmap::new()
             }
         };
-        let suspects = released | known;
-        Ok(self.store.with(move |mirror| mirror.ids(&suspects)).await?)
+        let departed = proved.departed.clone();
+        Ok(self
+            .store
+            .with(move |mirror| {
+                let suspects = released | (mirror.unlisted()? & departed);
+                mirror.ids(&suspects)
+            })
+            .await?)
+    }
+
+    /// Who is missing, and whether they may go. Those who are known to live unlisted are left out:
+    /// they are missing in every run, and no reason to hold the others.
+    pub(super) async fn missing(
+        &mut self,
+        walked: &Walked,
+        proved: &Complete,
+        allowed: u64,
+    ) -> Result<(RoaringBitmap, Ruling), Error> {
+        let (active, unlisted) = self
+            .store
+            .with(|mirror| Ok((mirror.alive()?, mirror.unlisted()?)))
+            .await?;
+        let missing = departures::missing(&active, proved) - unlisted;
+        let tolerance = Tolerance {
+            deletions_max: self.settings.deletions_max,
+            deletions_max_share: self.settings.deletions_max_share,
+            allowed: Some(allowed),
+        };
+        let ruling = tolerance.rule(missing.len(), active.len(), walked.listed.len());
+        Ok((missing, ruling))
     }
 
     fn hold(&mut self, held: u64, why: &str) {

@@ -60,13 +60,27 @@ impl Run<'_> {
 
     /// Asks again for details that are old, as many as keep every customer's within its bound.
     pub(super) async fn fetch_due(&mut self) -> Result<(), Error> {
-        let now = self.clock.now();
+        let (before, left) = self.due().await?;
+        if left == 0 {
+            return Ok(());
+        }
+        self.live.begin(Stage::Details, left);
+        let due = Source::Due {
+            before,
+            left,
+            after: None,
+        };
+        self.fetch(due, VecDeque::new(), None, None).await
+    }
+
+    /// How many details are to be asked for again in this run, of those last verified before when.
+    pub(super) async fn due(&mut self) -> Result<(Timestamp, u64), Error> {
+        let began = self.report.started_at;
         let max_age = jiff::SignedDuration::try_from(self.settings.max_detail_age)
             .expect("the settings bound it");
-        let too_old = now
+        let too_old = began
             .saturating_sub(max_age)
             .expect("a signed duration saturates");
-        let before = self.report.started_at;
         let (active, overdue, last_run) = self
             .store
             .with(move |mirror| {
@@ -74,31 +88,15 @@ impl Run<'_> {
                 Ok((mirror.alive_count()?, mirror.due_len(too_old)?, last_run))
             })
             .await?;
-        let since_last_run =
-            last_run.map(|at| before.duration_since(at).try_into().unwrap_or_default());
         let due = freshness::Due {
             active,
             overdue,
-            since_last_run,
+            since_last_run: last_run
+                .map(|last| began.duration_since(last).try_into().unwrap_or_default()),
             max_detail_age: self.settings.max_detail_age,
             reverify_max: self.settings.reverify_max,
         };
-        let left = due.count();
-        if left == 0 {
-            return Ok(());
-        }
-        self.live.begin(Stage::Details, left);
-        self.fetch(
-            Source::Due {
-                before,
-                left,
-                after: None,
-            },
-            VecDeque::new(),
-            None,
-            None,
-        )
-        .await
+        Ok((began, due.count()))
     }
 
     /// Asks for these customers' details, which are queued.

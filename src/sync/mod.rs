@@ -17,6 +17,7 @@ pub mod freshness;
 mod pages;
 pub mod passes;
 mod plan;
+mod rehearsal;
 mod store;
 pub mod strategy;
 mod walk;
@@ -35,6 +36,7 @@ use crate::report::{Grade, Live, Mode, Outcome, Report, RunId};
 
 pub use error::Error;
 use flight::Flight;
+pub use rehearsal::{Forecast, rehearse};
 use store::Store;
 use walk::Walked;
 
@@ -131,6 +133,8 @@ struct Run<'a> {
     open_walk: Option<crate::mirror::Walk>,
     /// Customers of whom this run wrote a version.
     touched: RoaringBitmap,
+    /// No details are asked for: this run is only to tell what it would do.
+    rehearsing: bool,
 }
 
 impl<'a> Run<'a> {
@@ -202,6 +206,7 @@ impl<'a> Run<'a> {
             warnings: Vec::new(),
             open_walk,
             touched: RoaringBitmap::new(),
+            rehearsing: false,
         })
     }
 

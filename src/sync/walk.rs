@@ -62,6 +62,7 @@ impl Run<'_> {
             match strategy::next(&walk.passes, &verdict, &queued) {
                 Step::Alone { pass, page } => self.ask_alone(&mut walk, pass, page).await?,
                 Step::Together { pass, pages } => self.ask_together(&mut walk, pass, pages).await?,
+                Step::Details if self.rehearsing => return Ok(self.arrive(walk, verdict)),
                 Step::Details => {
                     self.fetch_queued(Some((walk.id, &mut walk.evidence)))
                         .await?;

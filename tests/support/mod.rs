@@ -1,12 +1,15 @@
 //! The language that the tests of a run are written in: a world that is served over real HTTP, a
 //! twsync that copies it into a folder of its own, a clock that stands still until it is told.
 
-#![allow(dead_code, reason = "each test binary speaks only a part of the language")]
+#![allow(
+    dead_code,
+    reason = "each test binary speaks only a part of the language"
+)]
 #![allow(clippy::unwrap_used, reason = "a test that can't go on is to fail")]
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OpenFlags};
@@ -29,13 +32,16 @@ pub struct Copying {
     /// Cancelled, the run under way stops.
     pub stop: CancellationToken,
     now_us: Arc<AtomicI64>,
-    kept: Mutex<Option<Mirror>>,
 }
 
 impl Copying {
     /// Copies a quiet world of this many customers.
     pub async fn of(customers: usize) -> Self {
-        Self::from(Options { world: World::new(11, customers), ..Options::default() }).await
+        Self::from(Options {
+            world: World::new(11, customers),
+            ..Options::default()
+        })
+        .await
     }
 
     /// Copies from a sandbox with these options.
@@ -57,7 +63,6 @@ impl Copying {
             config,
             stop: CancellationToken::new(),
             now_us: Arc::new(AtomicI64::new(start.as_microsecond())),
-            kept: Mutex::new(None),
         }
     }
 
@@ -67,9 +72,7 @@ impl Copying {
 
     pub fn clock(&self) -> Clock {
         let now_us = Arc::clone(&self.now_us);
-        Clock::telling(move || {
-            Timestamp::from_microsecond(now_us.load(Ordering::Relaxed)).unwrap()
-        })
+        Clock::telling(move || Timestamp::from_microsecond(now_us.load(Ordering::Relaxed)).unwrap())
     }
 
     /// Lets time pass for twsync.
@@ -92,15 +95,29 @@ impl Copying {
         };
         let before = self.requests();
         let mirror = Mirror::open(&self.config.mirror.path).unwrap();
-        let Ran { report, warnings, error, mirror } = sync::run(&job, &surroundings, mirror).await;
+        let Ran {
+            report,
+            warnings,
+            error,
+            mirror,
+        } = sync::run(&job, &surroundings, mirror).await;
         drop(mirror);
         let after = self.requests();
-        Outcome { report, warnings, error, lists: after.0 - before.0, details: after.1 - before.1 }
+        Outcome {
+            report,
+            warnings,
+            error,
+            lists: after.0 - before.0,
+            details: after.1 - before.1,
+        }
     }
 
     /// List and detail requests that the server has seen so far.
     pub fn requests(&self) -> (u64, u64) {
-        (self.sandbox.requests().list(), self.sandbox.requests().detail())
+        (
+            self.sandbox.requests().list(),
+            self.sandbox.requests().detail(),
+        )
     }
 
     pub fn mirror_path(&self) -> PathBuf {
@@ -131,7 +148,11 @@ impl Copying {
         });
         world.sort_by(|one, other| one.0.cmp(&other.0));
         let mirror = self.living();
-        assert_eq!(mirror.len(), world.len(), "customers in the mirror, and in the world");
+        assert_eq!(
+            mirror.len(),
+            world.len(),
+            "customers in the mirror, and in the world"
+        );
         for (kept, real) in mirror.iter().zip(&world) {
             assert_eq!(kept, real);
         }
@@ -150,15 +171,25 @@ impl Copying {
         let rows = query.query_map([], |row| {
             let id: String = row.get(0)?;
             let mut fields = Map::new();
-            for (at, key) in
-                [(1, "name"), (2, "tierName"), (3, "tierID"), (4, "subscriptionStatus"), (8, "ownerUserID")]
-            {
+            for (at, key) in [
+                (1, "name"),
+                (2, "tierName"),
+                (3, "tierID"),
+                (4, "subscriptionStatus"),
+                (8, "ownerUserID"),
+            ] {
                 fields.insert(key.to_owned(), json!(row.get::<_, Option<String>>(at)?));
             }
             let enabled: Option<bool> = row.get(5)?;
             fields.insert("subscriptionEnabled".to_owned(), json!(enabled));
-            fields.insert("memberCount".to_owned(), json!(row.get::<_, Option<i64>>(6)?));
-            fields.insert("createdAt".to_owned(), json!(row.get::<_, Option<String>>(7)?));
+            fields.insert(
+                "memberCount".to_owned(),
+                json!(row.get::<_, Option<i64>>(6)?),
+            );
+            fields.insert(
+                "createdAt".to_owned(),
+                json!(row.get::<_, Option<String>>(7)?),
+            );
             if let Some(extra) = row.get::<_, Option<String>>(9)? {
                 fields.insert("extra".to_owned(), serde_json::from_str(&extra).unwrap());
             }
@@ -192,8 +223,14 @@ impl Outcome {
 /// six digits, what is not declared is in `extra`.
 fn seen(details: &Value) -> Value {
     let declared = [
-        "name", "tierName", "tierID", "subscriptionStatus", "subscriptionEnabled", "memberCount",
-        "createdAt", "ownerUserID",
+        "name",
+        "tierName",
+        "tierID",
+        "subscriptionStatus",
+        "subscriptionEnabled",
+        "memberCount",
+        "createdAt",
+        "ownerUserID",
     ];
     let mut object = details.as_object().unwrap().clone();
     object.remove("id");
