@@ -3,6 +3,7 @@
 
 #![allow(
     dead_code,
+    unreachable_pub,
     reason = "each test binary speaks only a part of the language"
 )]
 #![allow(clippy::unwrap_used, reason = "a test that can't go on is to fail")]
