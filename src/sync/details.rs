@@ -7,8 +7,10 @@ use std::collections::{HashMap, VecDeque};
 
 use jiff::Timestamp;
 
-use super::certificate::Evidence;
-use super::flight::{Answered, Ask, Errand};
+use super::flight::Ask;
+use super::round::Round;
+use super::store::Store;
+use super::walk::Walk;
 use super::{Error, Run, freshness};
 use crate::api::{Answer, Details};
 use crate::customer::CustomerId;
@@ -32,30 +34,20 @@ enum Source {
     Read,
 }
 
-/// The errand of fetching details.
-struct Fetching<'r, 'a> {
-    run: &'r mut Run<'a>,
+/// Customers whose details are to be asked for.
+pub(super) struct Waiting {
     source: Source,
     ready: VecDeque<(u32, CustomerId, Option<Reason>)>,
     /// Why those in the air were asked for.
     reasons: HashMap<u32, Option<Reason>>,
-    walk: Option<i64>,
-    evidence: Option<&'r mut Evidence>,
 }
 
 impl Run<'_> {
-    /// Fetches all that is queued. `proving` is the walk that these details may help to prove, with
-    /// what it has seen so far.
-    pub(super) async fn fetch_queued(
-        &mut self,
-        proving: Option<(i64, &mut Evidence)>,
-    ) -> Result<(), Error> {
+    /// Fetches all that is queued. `walk` is the one that these details may help to prove.
+    pub(super) async fn fetch_queued(&mut self, walk: Option<&mut Walk>) -> Result<(), Error> {
         let queued = self.store.with(|mirror| mirror.queue_len()).await?;
         self.live.begin(Stage::Details, queued);
-        let (walk, evidence) =
-            proving.map_or((None, None), |(walk, seen)| (Some(walk), Some(seen)));
-        self.fetch(Source::Queue(None), VecDeque::new(), walk, evidence)
-            .await
+        self.fetch(Waiting::in_queue(), walk).await
     }
 
     /// Asks again for details that are old, as many as keep every customer's within its bound.
@@ -70,7 +62,7 @@ impl Run<'_> {
             left,
             after: None,
         };
-        self.fetch(due, VecDeque::new(), None, None).await
+        self.fetch(Waiting::from(due), None).await
     }
 
     /// How many details are to be asked for again in this run, of those last verified before when.
@@ -104,30 +96,24 @@ impl Run<'_> {
         &mut self,
         customers: impl Iterator<Item = (u32, CustomerId)>,
     ) -> Result<(), Error> {
-        let ready: VecDeque<_> = customers
+        let mut waiting = Waiting::from(Source::Read);
+        waiting.ready = customers
             .map(|(row, id)| (row, id, Some(Reason::Refresh)))
             .collect();
-        self.live.begin(Stage::Details, ready.len() as u64);
-        self.fetch(Source::Read, ready, None, None).await
+        self.live.begin(Stage::Details, waiting.ready.len() as u64);
+        self.fetch(waiting, None).await
     }
 
-    async fn fetch(
-        &mut self,
-        source: Source,
-        ready: VecDeque<(u32, CustomerId, Option<Reason>)>,
-        walk: Option<i64>,
-        evidence: Option<&mut Evidence>,
-    ) -> Result<(), Error> {
+    async fn fetch(&mut self, details: Waiting, walk: Option<&mut Walk>) -> Result<(), Error> {
         let flight = self.flight.clone();
-        let mut fetching = Fetching {
+        let mut round = Round {
             run: self,
-            source,
-            ready,
-            reasons: HashMap::new(),
             walk,
-            evidence,
+            pass: 0,
+            pages: VecDeque::new(),
+            details,
         };
-        flight.run(&mut fetching).await
+        flight.run(&mut round).await
     }
 
     /// Commits a group of answers and counts what they did.
@@ -182,52 +168,86 @@ impl Run<'_> {
     }
 }
 
-impl Fetching<'_, '_> {
-    /// Reads on until there is something to ask, or nothing left.
-    async fn read_ahead(&mut self) -> Result<(), Error> {
-        while self.ready.is_empty() {
-            match self.source {
-                Source::Read => break,
-                Source::Queue(after) => self.read_queue(after).await?,
-                Source::Due {
-                    before,
-                    left,
-                    after,
-                } => self.read_due(before, left, after).await?,
-            }
-        }
-        Ok(())
+impl Waiting {
+    /// Nobody.
+    pub(super) fn nobody() -> Self {
+        Self::from(Source::Read)
     }
 
-    async fn read_queue(&mut self, after: Option<QueueKey>) -> Result<(), Error> {
-        let queued = self
-            .run
-            .store
-            .with(move |mirror| mirror.queue(after, READ_AHEAD))
-            .await?;
-        self.source = match queued.last() {
-            Some(last) => Source::Queue(Some(last.key)),
-            None => Source::Read,
-        };
-        // Who is missing is asked under a proof only, and not here.
-        let to_ask = queued
-            .into_iter()
-            .filter(|queued| queued.key.reason != Reason::Missing);
-        self.ready
-            .extend(to_ask.map(|queued| (queued.key.row, queued.id, Some(queued.key.reason))));
+    /// All that are queued, in the queue's order.
+    pub(super) fn in_queue() -> Self {
+        Self::from(Source::Queue(None))
+    }
+
+    fn from(source: Source) -> Self {
+        Self {
+            source,
+            ready: VecDeque::new(),
+            reasons: HashMap::new(),
+        }
+    }
+
+    /// The next one to ask for. None: there is none now; pages that are still in the air may queue
+    /// some.
+    pub(super) async fn next(&mut self, store: &mut Store) -> Result<Option<Ask>, Error> {
+        if self.ready.is_empty() {
+            self.read_ahead(store).await?;
+        }
+        Ok(self.ready.pop_front().map(|(row, id, reason)| {
+            self.reasons.insert(row, reason);
+            Ask::Customer(row, id)
+        }))
+    }
+
+    /// What an answer means for one that was asked for here.
+    pub(super) fn settlement(&mut self, row: u32, details: Details) -> Settled {
+        let reason = self.reasons.remove(&row).flatten();
+        settlement(row, details, reason)
+    }
+
+    async fn read_ahead(&mut self, store: &mut Store) -> Result<(), Error> {
+        match self.source {
+            Source::Read => Ok(()),
+            Source::Queue(after) => self.read_queue(store, after).await,
+            Source::Due {
+                before,
+                left,
+                after,
+            } => self.read_due(store, before, left, after).await,
+        }
+    }
+
+    /// Who is missing is asked under a proof only, and so is passed over here.
+    async fn read_queue(
+        &mut self,
+        store: &mut Store,
+        mut after: Option<QueueKey>,
+    ) -> Result<(), Error> {
+        while self.ready.is_empty() {
+            let queued = store
+                .with(move |mirror| mirror.queue(after, READ_AHEAD))
+                .await?;
+            let Some(last) = queued.last() else { break };
+            after = Some(last.key);
+            self.source = Source::Queue(after);
+            let to_ask = queued
+                .into_iter()
+                .filter(|queued| queued.key.reason != Reason::Missing);
+            self.ready
+                .extend(to_ask.map(|queued| (queued.key.row, queued.id, Some(queued.key.reason))));
+        }
         Ok(())
     }
 
     async fn read_due(
         &mut self,
+        store: &mut Store,
         before: Timestamp,
         left: u64,
         after: Option<DueKey>,
     ) -> Result<(), Error> {
         let most = u32::try_from(left).unwrap_or(READ_AHEAD).min(READ_AHEAD);
-        let due = self
-            .run
-            .store
+        let due = store
             .with(move |mirror| mirror.due(before, after, most))
             .await?;
         let left = left - due.len() as u64;
@@ -241,35 +261,6 @@ impl Fetching<'_, '_> {
         };
         self.ready
             .extend(due.into_iter().map(|due| (due.key.row, due.id, None)));
-        Ok(())
-    }
-}
-
-impl Errand for Fetching<'_, '_> {
-    async fn next(&mut self) -> Result<Option<Ask>, Error> {
-        if self.ready.is_empty() {
-            self.read_ahead().await?;
-        }
-        Ok(self.ready.pop_front().map(|(row, id, reason)| {
-            self.reasons.insert(row, reason);
-            Ask::Customer(row, id)
-        }))
-    }
-
-    async fn settle(&mut self, answers: Vec<Answered>) -> Result<(), Error> {
-        let mut settled = Vec::with_capacity(answers.len());
-        for answer in answers {
-            let Answered::Customer(row, details) = answer else {
-                continue;
-            };
-            let reason = self.reasons.remove(&row).flatten();
-            let alive = matches!(details.answer, Answer::Found(_)) && !details.from_cache;
-            if let Some(evidence) = self.evidence.as_deref_mut().filter(|_| alive) {
-                evidence.detailed(details.interval, row);
-            }
-            settled.push(settlement(row, details, reason));
-        }
-        self.run.settle(self.walk, settled).await?;
         Ok(())
     }
 }

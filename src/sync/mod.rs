@@ -18,6 +18,7 @@ mod pages;
 pub mod passes;
 mod plan;
 mod rehearsal;
+mod round;
 mod store;
 pub mod strategy;
 mod walk;

@@ -4,44 +4,16 @@ use std::collections::VecDeque;
 
 use roaring::RoaringBitmap;
 
-use super::flight::{Answered, Ask, Errand};
+use super::details::Waiting;
 use super::passes::Taken;
 use super::plan::plan;
+use super::round::Round;
 use super::walk::{Walk, total};
 use super::{Error, Run};
 use crate::api::Page;
 use crate::customer::{CustomerId, Summary};
 use crate::mirror::{self, Mirror, PageTaken};
 use crate::report::{RunId, Stage};
-
-/// The errand of asking for pages of one pass.
-struct Asking<'r, 'a> {
-    run: &'r mut Run<'a>,
-    walk: &'r mut Walk,
-    pass: u32,
-    pages: VecDeque<u32>,
-    alone: bool,
-}
-
-impl Errand for Asking<'_, '_> {
-    async fn next(&mut self) -> Result<Option<Ask>, Error> {
-        Ok(self.pages.pop_front().map(Ask::Page))
-    }
-
-    async fn settle(&mut self, answers: Vec<Answered>) -> Result<(), Error> {
-        let mut pages: Vec<Page> = answers
-            .into_iter()
-            .filter_map(|answer| match answer {
-                Answered::Page(page) => Some(page),
-                Answered::Customer(..) => None,
-            })
-            .collect();
-        pages.sort_by_key(|page| page.interval.received);
-        self.run
-            .take_pages(self.walk, self.pass, pages, self.alone)
-            .await
-    }
-}
 
 impl Run<'_> {
     /// Asks for one page while nothing else is in the air.
@@ -51,10 +23,13 @@ impl Run<'_> {
         pass: u32,
         page: u32,
     ) -> Result<(), Error> {
-        self.ask(walk, pass, VecDeque::from([page]), true).await
+        self.ask(walk, pass, VecDeque::from([page]), Waiting::nobody())
+            .await
     }
 
-    /// Asks for pages at the same time.
+    /// Asks for pages at the same time, and for the details of whom they queue. Where nobody was
+    /// known before, details come later: they are worth more after the next page 1 (see
+    /// [`strategy`](super::strategy)).
     pub(super) async fn ask_together(
         &mut self,
         walk: &mut Walk,
@@ -62,7 +37,12 @@ impl Run<'_> {
         pages: Vec<u32>,
     ) -> Result<(), Error> {
         self.live.begin(Stage::Pages, pages.len() as u64);
-        self.ask(walk, pass, pages.into(), false).await
+        let details = if walk.somebody_was_known && !self.rehearsing {
+            Waiting::in_queue()
+        } else {
+            Waiting::nobody()
+        };
+        self.ask(walk, pass, pages.into(), details).await
     }
 
     async fn ask(
@@ -70,18 +50,17 @@ impl Run<'_> {
         walk: &mut Walk,
         pass: u32,
         pages: VecDeque<u32>,
-        alone: bool,
+        details: Waiting,
     ) -> Result<(), Error> {
         let flight = self.flight.clone();
-        flight
-            .run(&mut Asking {
-                run: self,
-                walk,
-                pass,
-                pages,
-                alone,
-            })
-            .await
+        let mut round = Round {
+            run: self,
+            walk: Some(walk),
+            pass,
+            pages,
+            details,
+        };
+        flight.run(&mut round).await
     }
 
     /// Commits pages in the order in which they were received, then takes them into the walk.
@@ -90,7 +69,6 @@ impl Run<'_> {
         walk: &mut Walk,
         pass: u32,
         pages: Vec<Page>,
-        alone: bool,
     ) -> Result<(), Error> {
         let (id, run) = (walk.id, self.report.id);
         let committed: Vec<Committed> = self
@@ -103,7 +81,7 @@ impl Run<'_> {
             })
             .await?;
         for page in committed {
-            self.take_committed(walk, pass, page, alone)?;
+            self.take_committed(walk, pass, page)?;
         }
         self.flight.page_size = walk.passes.page_size();
         Ok(())
@@ -114,7 +92,6 @@ impl Run<'_> {
         walk: &mut Walk,
         pass: u32,
         (page, rows, content): Committed,
-        alone: bool,
     ) -> Result<(), Error> {
         self.report.counts.pages += 1;
         self.report.counts.rejected += page.rejected.len() as u64;
@@ -130,10 +107,6 @@ impl Run<'_> {
             rows: &rows,
             content,
         };
-        debug_assert!(
-            alone || page.number != 1,
-            "page 1 is always asked for alone"
-        );
         walk.take(&taken, page.interval, page.received_at, !page.from_cache)
     }
 

@@ -30,6 +30,8 @@ pub(super) struct Walk {
     pub(super) id: i64,
     pub(super) passes: Passes,
     pub(super) evidence: Evidence,
+    /// Whether earlier runs knew of anybody.
+    pub(super) somebody_was_known: bool,
     /// All customers that the list showed in this run.
     pub(super) listed: RoaringBitmap,
     /// When those answers were received that may prove something, by their `received` count.
@@ -64,8 +66,7 @@ impl Run<'_> {
                 Step::Together { pass, pages } => self.ask_together(&mut walk, pass, pages).await?,
                 Step::Details if self.rehearsing => return Ok(self.arrive(walk, verdict)),
                 Step::Details => {
-                    self.fetch_queued(Some((walk.id, &mut walk.evidence)))
-                        .await?;
+                    self.fetch_queued(Some(&mut walk)).await?;
                     walk.passes.details_asked();
                 }
                 Step::Done => return Ok(self.arrive(walk, verdict)),
@@ -135,7 +136,7 @@ impl Run<'_> {
             .open_ledger(first.dialect, page_size, first.interval)
             .await?;
         let mut walk = Walk::begin(&open, self.settings.max_passes);
-        self.take_pages(&mut walk, 1, vec![first], true).await?;
+        self.take_pages(&mut walk, 1, vec![first]).await?;
         Ok(walk)
     }
 
@@ -247,6 +248,7 @@ impl Walk {
             id: open.id,
             passes: Passes::new(rules, open.known_alive.clone()),
             evidence: Evidence::new(&open.known_alive),
+            somebody_was_known: !open.known_alive.is_empty(),
             listed: RoaringBitmap::new(),
             received_at: HashMap::new(),
             just_listed: RoaringBitmap::new(),
