@@ -169,3 +169,119 @@ fn others(path: &Path) -> u32 {
         0o044
     }
 }
+
+#[cfg(test)]
+impl Shown {
+    /// For tests of what is done with shown credentials.
+    pub(super) fn of_bearer(token: &str) -> Self {
+        let token = config::SecretSource::Inline(SecretString::from(token));
+        Self::read(&config::Credentials::Bearer(token)).expect("usable credentials")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn inline(secret: &str) -> config::SecretSource {
+        config::SecretSource::Inline(SecretString::from(secret))
+    }
+
+    fn credentials(token: config::SecretSource) -> Result<Credentials, Error> {
+        Credentials::new(Some(&config::Credentials::Bearer(token)))
+    }
+
+    fn header(credentials: &Credentials, name: &str) -> String {
+        let headers = credentials.look_up().expect("credentials").headers();
+        let value = headers.get(name).expect("the header");
+        assert!(value.is_sensitive());
+        value.to_str().expect("text").to_owned()
+    }
+
+    /// A file with this content and mode, in a folder that goes when the guard goes.
+    fn file(content: &str, mode: u32) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("token");
+        std::fs::write(&path, content).expect("written");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("set");
+        (folder, path)
+    }
+
+    fn why_not(credentials: Result<Credentials, Error>) -> String {
+        let error = credentials.err().expect("an error");
+        assert_eq!(error.exit(), crate::report::Exit::Config);
+        error.to_string()
+    }
+
+    #[test]
+    fn a_token_or_a_pair_is_shown_and_never_both() {
+        let token = credentials(inline("abc")).expect("usable");
+        assert_eq!(header(&token, "authorization"), "Bearer abc");
+        assert_eq!(token.look_up().expect("credentials").headers().len(), 1);
+        let pair = Credentials::new(Some(&config::Credentials::KeyPair {
+            key: inline("k"),
+            secret: inline("s"),
+        }))
+        .expect("usable");
+        assert_eq!(header(&pair, "api-key"), "k");
+        assert_eq!(header(&pair, "api-secret"), "s");
+        assert_eq!(pair.look_up().expect("credentials").headers().len(), 2);
+    }
+
+    #[test]
+    fn a_line_break_at_the_end_is_trimmed_and_control_characters_are_refused() {
+        let token = credentials(inline("abc\r\n")).expect("usable");
+        assert_eq!(header(&token, "authorization"), "Bearer abc");
+        for bad in ["a\nb", "a\tb", "a\0b", "\u{7f}", "\u{85}", "", "\n"] {
+            let why = why_not(credentials(inline(bad)));
+            assert!(why.contains("api.token"), "{why}");
+            assert!(
+                bad.trim().is_empty() || !why.contains(bad),
+                "shows it: {why}"
+            );
+        }
+    }
+
+    #[test]
+    fn none_at_all_is_a_matter_of_the_settings() {
+        assert!(why_not(Credentials::new(None)).contains("no credentials"));
+    }
+
+    #[test]
+    fn a_file_is_read_anew_each_time() {
+        let (_folder, path) = file("one\n", 0o600);
+        let token = credentials(config::SecretSource::File(path.clone())).expect("usable");
+        assert_eq!(header(&token, "authorization"), "Bearer one");
+        std::fs::write(&path, "two").expect("written");
+        assert_eq!(header(&token, "authorization"), "Bearer two");
+    }
+
+    #[test]
+    fn a_file_that_others_may_read_is_refused() {
+        for mode in [0o640, 0o604, 0o644] {
+            let (_folder, path) = file("abc", mode);
+            let why = why_not(credentials(config::SecretSource::File(path)));
+            assert!(why.contains("chmod 600") && !why.contains("abc"), "{why}");
+        }
+        assert_eq!(
+            others(Path::new("/run/credentials/twsync.service/api-token")),
+            0o004
+        );
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let path = PathBuf::from("/nowhere/token");
+        let why = why_not(credentials(config::SecretSource::File(path)));
+        assert!(why.contains("/nowhere/token"), "{why}");
+    }
+
+    #[test]
+    fn whatever_prints_the_headers_shows_no_secret() {
+        let shown = Shown::of_bearer("s3cret");
+        assert!(!format!("{:?}", shown.headers()).contains("s3cret"));
+    }
+}

@@ -171,3 +171,155 @@ impl Clock for Told {
         Duration::from_nanos(self.0.load(Ordering::Relaxed))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn at(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    /// How many may go in the `span` from `from`, asked every millisecond.
+    fn gone(pacer: &Pacer, from: Duration, span: Duration) -> usize {
+        let milliseconds = u64::try_from(span.as_millis()).expect("a short span");
+        (0..milliseconds)
+            .filter(|ms| pacer.ask(from + at(*ms)) == Turn::Go)
+            .count()
+    }
+
+    #[test]
+    fn a_burst_goes_at_once_and_the_rest_at_the_rate() {
+        let pacer = Pacer::new(10.0, 3, None);
+        assert_eq!(gone(&pacer, at(0), at(1)), 1);
+        assert_eq!(gone(&pacer, at(1), at(50)), 2);
+        assert_eq!(gone(&pacer, at(1_000), at(10_000)), 2 + 100);
+    }
+
+    #[test]
+    fn who_has_to_wait_is_told_how_long() {
+        let pacer = Pacer::new(10.0, 1, None);
+        assert_eq!(pacer.ask(at(0)), Turn::Go);
+        assert_eq!(pacer.ask(at(30)), Turn::Later(at(70)));
+        assert_eq!(pacer.ask(at(100)), Turn::Go);
+    }
+
+    #[test]
+    fn everyone_waits_at_least_as_long_as_the_server_asked() {
+        let mut pacer = Pacer::new(f64::INFINITY, 1, None);
+        pacer.hold(at(500), SECOND * 60);
+        pacer.hold(at(600), SECOND);
+        assert_eq!(pacer.ask(at(600)), Turn::Held(at(59_900)));
+        assert_eq!(pacer.ask(at(60_499)), Turn::Held(at(1)));
+        assert_eq!(pacer.ask(at(60_500)), Turn::Go);
+    }
+
+    #[test]
+    fn a_429_halves_the_rate_and_gives_no_new_burst() {
+        let mut pacer = Pacer::new(10.0, 10, None);
+        pacer.throttled(at(1_000), at(900));
+        assert!((pacer.rate() - 5.0).abs() < 1e-9);
+        assert_eq!(gone(&pacer, at(1_000), SECOND), 4);
+    }
+
+    #[test]
+    fn answers_of_one_storm_halve_the_rate_once() {
+        let mut pacer = Pacer::new(8.0, 8, None);
+        (0..8).for_each(|nth| pacer.throttled(at(1_000 + nth), at(900 + nth)));
+        assert!((pacer.rate() - 4.0).abs() < 1e-9);
+        pacer.throttled(at(3_000), at(2_000));
+        assert!((pacer.rate() - 2.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_rate_is_regained_slowly_and_never_beyond_the_ceiling() {
+        let mut pacer = Pacer::new(10.0, 1, None);
+        pacer.throttled(at(0), at(0));
+        (0..9_999).for_each(|ms| pacer.answered(at(ms)));
+        assert!((pacer.rate() - 5.0).abs() < 1e-9, "too soon");
+        pacer.answered(at(10_000));
+        assert!((pacer.rate() - 5.5).abs() < 1e-9);
+        (2..100).for_each(|nth| pacer.answered(SECOND * 10 * nth));
+        assert!((pacer.rate() - 10.0).abs() < 1e-9);
+        assert_eq!(pacer.reduced_rate(), None);
+    }
+
+    #[test]
+    fn a_remembered_rate_holds_within_the_bounds() {
+        let remembered = |rate| Pacer::new(10.0, 1, Some(rate)).rate();
+        assert!((remembered(2.5) - 2.5).abs() < 1e-9);
+        assert!((remembered(50.0) - 10.0).abs() < 1e-9);
+        assert!((remembered(0.0) - RATE_MIN).abs() < 1e-9);
+        assert!((remembered(f64::NAN) - RATE_MIN).abs() < 1e-9);
+        assert_eq!(Pacer::new(10.0, 1, Some(2.5)).reduced_rate(), Some(2.5));
+    }
+
+    #[test]
+    fn a_storm_never_stops_the_pace_altogether() {
+        let mut pacer = Pacer::new(10.0, 1, None);
+        (0..1_000).for_each(|nth| pacer.throttled(SECOND * nth, SECOND * nth));
+        assert!((pacer.rate() - RATE_MIN).abs() < 1e-9);
+        assert_eq!(pacer.ask(SECOND * 1_100), Turn::Go);
+    }
+
+    #[test]
+    fn a_rate_without_limit_lets_all_go() {
+        for rate in [1e6, f64::INFINITY] {
+            let pacer = Pacer::new(rate, 1, None);
+            assert!((0..10_000).all(|_| pacer.ask(at(0)) == Turn::Go));
+        }
+    }
+
+    proptest! {
+        /// However it is asked, and whatever the rate went through: in no span do more go than
+        /// the burst and the ceiling allow, and none goes while it is held.
+        #[test]
+        fn the_ceiling_holds_in_every_span(
+            ceiling in 0.5f64..500.0,
+            burst in 1u32..20,
+            steps in prop::collection::vec((0u64..400, 0u8..12), 1..400),
+        ) {
+            let mut pacer = Pacer::new(ceiling, burst, None);
+            let (mut now, mut held_until) = (at(0), at(0));
+            let mut gone: Vec<Duration> = Vec::new();
+            for (pause, what) in steps {
+                now += at(pause);
+                match what {
+                    0 => pacer.throttled(now, now),
+                    1 => {
+                        pacer.hold(now, at(pause * 3));
+                        held_until = held_until.max(now + at(pause * 3));
+                    }
+                    2 => pacer.answered(now),
+                    _ => if pacer.ask(now) == Turn::Go {
+                        prop_assert!(now >= held_until);
+                        gone.push(now);
+                    }
+                }
+            }
+            for (first, from) in gone.iter().enumerate() {
+                for (last, to) in gone.iter().enumerate().skip(first) {
+                    let allowed = f64::from(burst) + to.saturating_sub(*from).as_secs_f64() * ceiling;
+                    prop_assert!((last - first + 1) as f64 <= allowed + 1e-3);
+                }
+            }
+        }
+
+        /// Whoever waits as long as it was told may go.
+        #[test]
+        fn what_is_promised_is_kept(rate in 0.01f64..1e5, burst in 1u32..50, asked in 1usize..80) {
+            let pacer = Pacer::new(rate, burst, None);
+            let mut now = SECOND;
+            for _ in 0..asked {
+                if let Turn::Later(wait) = pacer.ask(now) {
+                    now += wait;
+                    prop_assert_eq!(pacer.ask(now), Turn::Go);
+                }
+            }
+        }
+    }
+}

@@ -166,21 +166,21 @@ fn within_an_answer(error: reqwest::Error) -> Failure {
     }
 }
 
-/// Looks through the causes for what rustls said. An `io::Error` shows what it wraps through
-/// `get_ref`, and not as its source.
+/// Looks through the causes for what rustls said.
 fn has_bad_certificate(error: &reqwest::Error) -> bool {
     let mut cause = error.source();
     while let Some(error) = cause {
+        if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
+            return true;
+        }
+        // An `io::Error` shows what it wraps here, and as its source only what lies below that.
         let wrapped = error
             .downcast_ref::<std::io::Error>()
             .and_then(std::io::Error::get_ref);
-        let tls = error
-            .downcast_ref::<rustls::Error>()
-            .or_else(|| wrapped?.downcast_ref());
-        if let Some(rustls::Error::InvalidCertificate(_)) = tls {
-            return true;
-        }
-        cause = error.source();
+        cause = match wrapped {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        };
     }
     false
 }

@@ -80,3 +80,78 @@ impl Words {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(headers: &[(&'static str, &[u8])], body: &str) -> Words {
+        let headers = headers.iter().map(|(name, value)| {
+            let value = reqwest::header::HeaderValue::from_bytes(value).expect("a value");
+            (reqwest::header::HeaderName::from_static(name), value)
+        });
+        let shown = Shown::of_bearer("s3cret-token");
+        Words::of(&headers.collect(), body.as_bytes(), &shown)
+    }
+
+    #[test]
+    fn the_headers_are_what_counts_and_the_body_stands_in() {
+        let headers: &[(_, &[u8])] = &[("x-error", b"no such thing"), ("x-error-id", b"0af3")];
+        let said = words(headers, r#"{"error":"other"}"#).with(400);
+        assert_eq!(said, "status 400, “no such thing” (error id 0af3)");
+        let said = words(&[], r#"{"error":"in the body"}"#).with(400);
+        assert_eq!(said, "status 400, “in the body”");
+        let body = r#"{"error":{"message":"deep","type":"t","code":7,"error_id":"9b"}}"#;
+        assert_eq!(
+            words(&[], body).with(500),
+            "status 500, “deep” (error id 9b)"
+        );
+    }
+
+    #[test]
+    fn only_the_apis_own_form_counts_as_such() {
+        assert!(words(&[("x-error", b"")], "").in_api_form());
+        assert!(words(&[], r#"{"error":{"code":404}}"#).in_api_form());
+        for foreign in [
+            "",
+            "<html>404</html>",
+            "{}",
+            "[]",
+            r#"{"error":null}"#,
+            "null",
+        ] {
+            assert!(!words(&[], foreign).in_api_form(), "taken: {foreign}");
+        }
+    }
+
+    #[test]
+    fn nothing_that_moves_a_cursor_or_turns_the_text_gets_through() {
+        let body = r#"{"error":"a\u001b[31mred\r\n\u0000\u009b2J\u202etxt\u2028"}"#;
+        assert_eq!(
+            words(&[], body).with(403),
+            r"status 403, “a\u{1b}[31mred\u{d}\u{a}\u{0}\u{9b}2J\u{202e}txt\u{2028}”"
+        );
+        let said = words(&[("x-error", b"\xc2\x9b31mred\xff")], "").with(403);
+        assert_eq!(said, "status 403, “\\u{9b}31mred\u{fffd}”");
+    }
+
+    #[test]
+    fn long_words_are_cut() {
+        let said = printable(&"x".repeat(100_000));
+        assert_eq!(said.chars().count(), CHARACTERS_MAX + 1);
+        assert!(said.ends_with('…'));
+    }
+
+    #[test]
+    fn an_echoed_secret_is_masked_even_where_the_cut_would_split_it() {
+        let said = words(&[("x-error", b"bad token s3cret-token!")], "").with(401);
+        assert_eq!(said, "status 401, “bad token [secret]!”");
+        let body = format!(
+            r#"{{"error":"{}s3cret-token"}}"#,
+            "x".repeat(CHARACTERS_MAX - 6)
+        );
+        assert!(!words(&[], &body).with(401).contains("s3c"));
+        let said = words(&[("x-error-id", b"s3cret-token")], "").with(401);
+        assert!(!said.contains("s3cret"), "{said}");
+    }
+}

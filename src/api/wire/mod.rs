@@ -121,3 +121,6 @@ fn whole(body: &[u8]) -> Result<&str, Unfit> {
         .map(RawValue::get)
         .map_err(|error| Unfit::Garbled(format!("the body is not valid JSON: {error}")))
 }
+
+#[cfg(test)]
+mod tests;
