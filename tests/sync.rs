@@ -126,7 +126,7 @@ async fn who_left_is_confirmed_and_keeps_its_last_values() {
     let ran = copying.run().await.ok();
     assert_eq!((ran.lists, ran.report.counts.deleted), (3, 1));
     // The departed one, and a canary that shows that the server still answers.
-    assert_eq!(ran.details, 2);
+    assert_eq!(ran.details - ran.report.counts.reverified, 2);
     copying.assert_mirror_equals_world();
     let kept = format!("SELECT name FROM customers WHERE id = '{gone}' AND deleted_at IS NOT NULL");
     assert!(copying.text(&kept).is_some());
@@ -211,7 +211,7 @@ async fn who_comes_back_is_a_new_version_and_a_broken_assumption() {
     );
     let ops = format!(
         "SELECT group_concat(op) FROM (SELECT op FROM customer_versions \
-         WHERE customer_id = '{id}' ORDER BY valid_from, rowid)"
+         WHERE customer_id = '{id}' ORDER BY valid_from)"
     );
     assert_eq!(copying.text(&ops).unwrap(), "baseline,delete,undelete");
     copying.assert_mirror_equals_world();
@@ -321,7 +321,7 @@ async fn an_old_walk_is_begun_anew_and_its_queue_stands() {
     copying.run_job(job).await;
     copying.later(HOUR + HOUR);
     let ran = copying.run().await.ok();
-    assert_eq!(ran.details, 250 - 96);
+    assert_eq!(ran.details - ran.report.counts.reverified, 250 - 96);
     assert_eq!(ran.report.grade, Some(Grade::Complete));
     copying.assert_mirror_equals_world();
 }
