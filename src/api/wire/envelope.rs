@@ -41,12 +41,11 @@ impl Envelope {
         let total = required(pagination, "totalCount")?;
         let pages = small(pagination, "totalPages")?.ok_or("its `totalPages` is missing")?;
         let page_size = small(pagination, "pageSize")?;
-        contradiction(total, pages, page_size)?;
         Ok(Self {
             dialect: Dialect::PageSize,
             page: small(pagination, "page")?,
             page_size,
-            total: Total::Exact(total),
+            total: weighed(total, pages, page_size)?,
             pages,
             has_next: has_next(pagination)?,
         })
@@ -77,21 +76,26 @@ fn has_next(pagination: &Members<'_>) -> Result<Option<bool>, String> {
     }
 }
 
-/// Pages are the total cut into page sizes; of an empty list some servers say 0 pages, some 1.
-fn contradiction(total: u64, pages: u32, page_size: Option<u32>) -> Result<(), String> {
-    let sound = match page_size {
-        Some(0) => false,
-        Some(_) | None if total == 0 => pages <= 1,
-        Some(size) => u64::from(pages) == total.div_ceil(u64::from(size)),
-        None => pages > 0,
+/// Holds the total against the pages. Where the pages can't hold it, nothing here can be
+/// believed. Where there are more pages than it fills, it may be capped or an estimate: the walk can
+/// go on, but such a total proves nothing.
+fn weighed(total: u64, pages: u32, page_size: Option<u32>) -> Result<Total, String> {
+    let needed = match page_size {
+        Some(0) => return Err("its `pageSize` is 0".to_owned()),
+        Some(size) => total.div_ceil(u64::from(size)),
+        None => total.min(1),
     };
-    if sound {
-        return Ok(());
+    let said = u64::from(pages);
+    if said < needed || (total == 0 && said > 1) {
+        return Err(format!(
+            "its counts contradict each other: totalCount {total}, totalPages {pages}"
+        ));
     }
-    Err(format!(
-        "its counts contradict each other: totalCount {total}, totalPages {pages}, pageSize {}",
-        page_size.map_or("unsaid".to_owned(), |size| size.to_string())
-    ))
+    // Of an empty list some servers say 0 pages, some 1.
+    if page_size.is_some() && said > needed.max(1) {
+        return Ok(Total::Items(total));
+    }
+    Ok(Total::Exact(total))
 }
 
 fn required(members: &Members<'_>, key: &str) -> Result<u64, String> {
@@ -168,6 +172,16 @@ mod tests {
     }
 
     #[test]
+    fn a_total_that_leaves_pages_empty_proves_nothing() {
+        for (pages, total) in [(18, Total::Exact(342)), (19, Total::Items(342))] {
+            let envelope = pagination(&format!(
+                r#""totalCount":342,"totalPages":{pages},"pageSize":20"#
+            ));
+            assert_eq!(envelope.map(|it| it.total), Ok(total));
+        }
+    }
+
+    #[test]
     fn counts_that_cannot_be_are_refused() {
         for inside in [
             r#""totalCount":-1,"totalPages":1"#,
@@ -178,7 +192,6 @@ mod tests {
             r#""totalCount":1"#,
             r#""totalPages":1"#,
             r#""totalCount":342,"totalPages":17,"pageSize":20"#,
-            r#""totalCount":342,"totalPages":19,"pageSize":20"#,
             r#""totalCount":342,"totalPages":0"#,
             r#""totalCount":0,"totalPages":2"#,
             r#""totalCount":1,"totalPages":1,"pageSize":0"#,
