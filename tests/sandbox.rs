@@ -8,5 +8,7 @@ mod errors;
 mod faults;
 #[path = "sandbox/front.rs"]
 mod front;
+#[path = "sandbox/serving.rs"]
+mod serving;
 #[path = "sandbox/world.rs"]
 mod world;

@@ -1,6 +1,5 @@
 //! What goes wrong goes wrong for real: on the wire, in the headers, in the body.
 
-use std::io::Read;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,12 +7,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
-use twsync::sandbox::{
-    Action, Dialect, Encoding, Latency, On, Options, Place, RateLimit, RetryAfter, Rule, TOKEN,
-    World,
-};
+use twsync::sandbox::{Action, Dialect, Encoding, On, Options, Place, Rule, TOKEN, World};
 
-use super::front::{Front, ids};
+use super::front::{Front, ids, unpacked};
 
 const LIST: &str = "/admin/customers";
 
@@ -359,46 +355,6 @@ async fn a_small_body_can_be_a_bomb() {
     }
 }
 
-fn unpacked(encoding: Encoding, body: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::new();
-    match encoding {
-        Encoding::Gzip => flate2::read::GzDecoder::new(body)
-            .read_to_end(&mut plain)
-            .expect("gzip"),
-        Encoding::Zstd => zstd::Decoder::new(body)
-            .expect("zstd")
-            .read_to_end(&mut plain)
-            .expect("zstd"),
-    };
-    plain
-}
-
-#[tokio::test]
-async fn answers_are_compressed_for_those_who_ask_where_the_option_says_so() {
-    let front = Front::start(Options::default()).await;
-    let ask = async |accept: &str| {
-        let request = front.request(LIST).header("accept-encoding", accept);
-        let answer = request.send().await.expect("an answer");
-        let encoding = answer.headers().get("content-encoding").cloned();
-        (encoding, answer.bytes().await.expect("a body"))
-    };
-    let (none, plain) = ask("gzip, zstd").await;
-    assert_eq!(none, None);
-    front.sandbox.change(|options| options.compression = true);
-    for (accept, encoding) in [
-        ("gzip, zstd", Encoding::Gzip),
-        ("br, gzip;q=0, zstd", Encoding::Zstd),
-    ] {
-        let (named, body) = ask(accept).await;
-        assert_eq!(
-            named.expect("an encoding"),
-            format!("{encoding:?}").to_lowercase()
-        );
-        assert_eq!(unpacked(encoding, &body), plain);
-    }
-    assert_eq!(ask("br").await, (None, plain));
-}
-
 #[tokio::test]
 async fn a_test_can_change_the_world_before_or_after_an_answer_is_made() {
     let front = Front::start(Options {
@@ -450,69 +406,4 @@ async fn a_request_can_hang_until_the_client_gives_up() {
     assert!(request.send().await.expect_err("no answer").is_timeout());
     front.sandbox.shutdown().await;
     assert_eq!(front.sandbox.requests().in_flight(), 0);
-}
-
-#[tokio::test]
-async fn answers_take_as_long_as_the_options_say() {
-    let (from, to) = (Duration::from_millis(20), Duration::from_millis(30));
-    for latency in [Latency::Fixed(from), Latency::Jittered { from, to }] {
-        let front = Front::start(Options {
-            latency,
-            ..Options::default()
-        })
-        .await;
-        let began = Instant::now();
-        front.get(LIST).await;
-        assert!(began.elapsed() >= from);
-    }
-}
-
-#[tokio::test]
-async fn the_rate_limit_lets_so_many_through_and_says_how_long_to_wait() {
-    let limit = RateLimit {
-        requests: 3,
-        window: Duration::from_mins(1),
-        retry_after: RetryAfter::Seconds,
-    };
-    let front = Front::start(Options {
-        rate_limit: Some(limit),
-        ..Options::default()
-    })
-    .await;
-    for _ in 0..3 {
-        assert_eq!(front.status(LIST).await, 200);
-    }
-    let answer = front.get(LIST).await;
-    assert_eq!(answer.status(), 429);
-    let wait: u64 = answer.headers()["retry-after"]
-        .to_str()
-        .expect("text")
-        .parse()
-        .expect("seconds");
-    assert!((50..=60).contains(&wait), "{wait}");
-    front.sandbox.change(|options| {
-        options.rate_limit = Some(RateLimit {
-            retry_after: RetryAfter::Missing,
-            ..limit
-        });
-    });
-    assert!(!front.get(LIST).await.headers().contains_key("retry-after"));
-    assert_eq!(front.sandbox.requests().status(429), 2);
-}
-
-#[test]
-fn the_three_date_forms_of_retry_after_name_the_same_instant() {
-    let (soon, late) = (Duration::from_secs(59), Duration::from_secs(62));
-    for form in [
-        RetryAfter::ImfFixdate,
-        RetryAfter::Rfc850,
-        RetryAfter::Asctime,
-    ] {
-        let text = form.text(Duration::from_millis(60_500)).expect("a date");
-        let wait = httpdate::parse_http_date(&text)
-            .expect(&text)
-            .duration_since(std::time::SystemTime::now());
-        let wait = wait.expect("to come");
-        assert!(soon < wait && wait < late, "{text}");
-    }
 }
