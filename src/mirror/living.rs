@@ -41,6 +41,20 @@ pub(super) fn sighted(connection: &Connection) -> rusqlite::Result<RoaringBitmap
     Ok(alive(connection)? | rows(connection, queued)?)
 }
 
+/// The rows of all customers whose details are to be fetched.
+pub(super) fn queued(connection: &Connection) -> rusqlite::Result<RoaringBitmap> {
+    rows(connection, "SELECT row FROM detail_queue ORDER BY row")
+}
+
+/// The rows of living customers that a proved list does not show.
+pub(super) fn unlisted(connection: &Connection) -> rusqlite::Result<RoaringBitmap> {
+    rows(
+        connection,
+        "SELECT row FROM customers
+         WHERE unlisted_since IS NOT NULL AND deleted_at IS NULL ORDER BY row",
+    )
+}
+
 fn rows(connection: &Connection, sql: &str) -> rusqlite::Result<RoaringBitmap> {
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map([], |row| row.get::<_, u32>(0))?;

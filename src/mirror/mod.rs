@@ -37,6 +37,7 @@ mod settle;
 mod time;
 mod versions;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io};
@@ -226,21 +227,6 @@ impl Mirror {
         self.reading(|connection| queue::next(connection, after, most))
     }
 
-    /// The rows of all customers that wait in the queue.
-    pub fn queued(&self) -> Result<RoaringBitmap, Error> {
-        unimplemented!()
-    }
-
-    /// The rows of living customers that a proved list does not show.
-    pub fn unlisted(&self) -> Result<RoaringBitmap, Error> {
-        unimplemented!()
-    }
-
-    /// How many customers wait in the queue, by reason.
-    pub fn queued_by_reason(&self) -> Result<std::collections::BTreeMap<Reason, u64>, Error> {
-        unimplemented!()
-    }
-
     /// How many customers wait in the queue.
     pub fn queue_len(&self) -> Result<u64, Error> {
         self.reading(|connection| {
@@ -249,6 +235,21 @@ impl Mirror {
                 .map(|(_, length)| length)
                 .sum())
         })
+    }
+
+    /// How many customers wait in the queue, by reason.
+    pub fn queued_by_reason(&self) -> Result<BTreeMap<Reason, u64>, Error> {
+        self.reading(|connection| Ok(queue::lengths(connection)?.into_iter().collect()))
+    }
+
+    /// The rows of all customers that wait in the queue.
+    pub fn queued(&self) -> Result<RoaringBitmap, Error> {
+        self.reading(living::queued)
+    }
+
+    /// The rows of living customers that a proved list does not show.
+    pub fn unlisted(&self) -> Result<RoaringBitmap, Error> {
+        self.reading(living::unlisted)
     }
 
     /// Queues known customers. [`Reason::Missing`] replaces the reason of one that is queued
