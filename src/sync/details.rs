@@ -144,17 +144,12 @@ impl Run<'_> {
 
     fn count(&mut self, effect: Effect) {
         let counts = &mut self.report.counts;
-        let asked_only_for_age = effect.was_queued.is_none();
-        counts.reverified += u64::from(asked_only_for_age);
         if effect.version.is_some() {
             self.touched.insert(effect.row);
         }
         match effect.version {
             Some(Op::Baseline | Op::Insert) => counts.added += 1,
-            Some(Op::Update) => {
-                counts.changed += 1;
-                counts.reverified_changed += u64::from(asked_only_for_age);
-            }
+            Some(Op::Update) => counts.changed += 1,
             Some(Op::Delete) => counts.deleted += 1,
             Some(Op::Undelete) => {
                 counts.undeleted += 1;
@@ -197,6 +192,11 @@ impl Waiting {
             self.reasons.insert(row, reason);
             Ask::Customer(row, id)
         }))
+    }
+
+    /// Whether one that is in the air was asked for only because its details are old.
+    pub(super) fn is_only_old(&self, row: u32) -> bool {
+        self.reasons.get(&row) == Some(&None)
     }
 
     /// What an answer means for one that was asked for here.

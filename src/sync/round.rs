@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 
+use roaring::RoaringBitmap;
+
 use super::details::Waiting;
 use super::flight::{Answered, Ask, Errand};
 use super::walk::Walk;
 use super::{Error, Run};
-use crate::api::{Answer, Page};
+use crate::api::{Answer, Details, Page};
 
 /// What one round asks for: pages of one pass first, then details.
 pub(super) struct Round<'r, 'a> {
@@ -28,20 +30,27 @@ impl Round<'_, '_> {
         self.run.take_pages(walk, self.pass, pages).await
     }
 
-    async fn take_details(
-        &mut self,
-        answers: Vec<(u32, crate::api::Details)>,
-    ) -> Result<(), Error> {
+    async fn take_details(&mut self, answers: Vec<(u32, Details)>) -> Result<(), Error> {
         let mut settled = Vec::with_capacity(answers.len());
+        let mut only_old = RoaringBitmap::new();
         for (row, details) in answers {
             let lives = matches!(details.answer, Answer::Found(_)) && !details.from_cache;
             if let Some(walk) = self.walk.as_deref_mut().filter(|_| lives) {
                 walk.evidence.detailed(details.interval, row);
             }
+            if self.details.is_only_old(row) {
+                only_old.insert(row);
+            }
             settled.push(self.details.settlement(row, details));
         }
         let walk = self.walk.as_ref().map(|walk| walk.id);
-        self.run.settle(walk, settled).await?;
+        let effects = self.run.settle(walk, settled).await?;
+        let hidden = effects
+            .iter()
+            .filter(|effect| effect.version.is_some() && only_old.contains(effect.row));
+        let counts = &mut self.run.report.counts;
+        counts.reverified_changed += hidden.count() as u64;
+        counts.reverified += only_old.len();
         Ok(())
     }
 }
