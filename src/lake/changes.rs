@@ -115,10 +115,11 @@ fn part_of(day: Day, today: Day) -> String {
     }
 }
 
-fn cells<'row>(
+/// A cell for each column of `customers_changes`.
+pub(super) fn cells<'row>(
     version: &VersionRow<'row>,
     before: Option<&VersionRow<'row>>,
-) -> impl Iterator<Item = Cell<'row>> {
+) -> impl Iterator<Item = Cell<'row>> + use<'row> {
     let old = before.map_or([Cell::Null; fields::COUNT], |it| Fields::from(it).cells());
     [
         Cell::Id(id_bytes(version.customer_id)),

@@ -60,26 +60,38 @@ impl Daily {
     /// Writes the table, up to the source's own day.
     pub(super) fn write(&self, stage: &mut Stage<'_>, source: &Source<'_>) -> Result<(), Error> {
         let mut file = stage.begin(Table::Daily, "all")?;
+        self.rows(source.today(), |_, _, cells| file.push(cells))?;
+        stage
+            .finish(file, source.provenance.stamp(Table::Daily, self.newest))
+            .map(drop)
+    }
+
+    /// Gives every row to `each`, from the first day until `last`: the day, the group's customers,
+    /// and a cell for each column.
+    pub(super) fn rows(
+        &self,
+        last: Day,
+        mut each: impl FnMut(Day, i64, [Cell<'_>; 6]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let mut counts: HashMap<Group, Count> = HashMap::new();
-        let first = self.differences.keys().next().copied();
-        let mut day = first.unwrap_or_else(|| source.today().next());
-        while day <= source.today() {
+        let Some(mut day) = self.differences.keys().next().copied() else {
+            return Ok(());
+        };
+        while day <= last {
             for (group, difference) in self.differences.get(&day).into_iter().flatten() {
                 let count = counts.entry(*group).or_default();
                 count.customers += difference.customers;
                 count.members += difference.members;
             }
             counts.retain(|_, count| count.customers != 0);
-            let mut rows: Vec<_> = counts.iter().collect();
-            rows.sort_unstable_by_key(|(group, _)| self.words.of(group));
-            for (group, count) in rows {
-                file.push(self.cells(day, group, *count))?;
+            let mut groups: Vec<_> = counts.iter().collect();
+            groups.sort_unstable_by_key(|(group, _)| self.words.of(group));
+            for (group, count) in groups {
+                each(day, count.customers, self.cells(day, group, *count))?;
             }
             day = day.next();
         }
-        stage
-            .finish(file, source.provenance.stamp(Table::Daily, self.newest))
-            .map(drop)
+        Ok(())
     }
 
     fn difference(&mut self, at: i64, group: Group) -> &mut Count {

@@ -145,7 +145,7 @@ fn write_groups(
 }
 
 /// The month in which a version ended, as the number of its first day; or the open ones' group.
-fn group_of(version: &VersionRow<'_>) -> u32 {
+pub(super) fn group_of(version: &VersionRow<'_>) -> u32 {
     version.valid_to.map_or(OPEN_GROUP, |valid_to| {
         let month = Day::of(valid_to).month_start();
         u32::try_from(month.0).expect("twsync made no version before 1970")
@@ -156,7 +156,8 @@ fn part_of(group: u32) -> String {
     i32::try_from(group).map_or_else(|_open| OPEN.to_owned(), |first| Day(first).month())
 }
 
-fn key(version: &VersionRow<'_>, group: u32) -> Key {
+/// Where a version stands among all.
+pub(super) fn key(version: &VersionRow<'_>, group: u32) -> Key {
     Key {
         group,
         first: version.created_at,
@@ -165,7 +166,10 @@ fn key(version: &VersionRow<'_>, group: u32) -> Key {
     }
 }
 
-fn cells<'row>(version: &VersionRow<'row>) -> impl Iterator<Item = Cell<'row>> {
+/// A cell for each column of `customers_history`.
+pub(super) fn cells<'row>(
+    version: &VersionRow<'row>,
+) -> impl Iterator<Item = Cell<'row>> + use<'row> {
     [Cell::Id(id_bytes(version.customer_id))]
         .into_iter()
         .chain(Fields::from(version).cells())

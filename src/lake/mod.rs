@@ -19,6 +19,7 @@ mod calendar;
 mod cell;
 mod changes;
 pub mod column;
+mod comparison;
 mod daily;
 mod datapackage;
 mod days;
@@ -31,6 +32,7 @@ mod manifest;
 mod place;
 mod previous;
 mod provenance;
+mod rows;
 mod runs;
 mod shape;
 mod sorter;
@@ -38,6 +40,7 @@ mod source;
 mod stage;
 mod state;
 pub mod table;
+mod verify;
 mod writer;
 
 use std::path::Path;
@@ -58,6 +61,7 @@ use stage::Stage;
 use table::{SCHEMA_VERSION, Table};
 
 pub use error::Error;
+pub use verify::{Finding, verify};
 
 /// A generation that is now in the lake.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -24,7 +24,8 @@ pub(super) fn write(stage: &mut Stage<'_>, source: &Source<'_>) -> Result<(), Er
         .map(drop)
 }
 
-fn cells(run: &Report) -> impl Iterator<Item = Cell<'_>> {
+/// A cell for each column.
+pub(super) fn cells(run: &Report) -> impl Iterator<Item = Cell<'_>> {
     let instant = |at: Option<Timestamp>| Cell::instant(at.map(Timestamp::as_microsecond));
     [
         Cell::Id(run.id.0.into_bytes()),

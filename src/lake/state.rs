@@ -101,7 +101,7 @@ fn write_sorted(
 }
 
 /// The last instant at which anything that the tables show of a customer was written.
-fn touched_at(row: &CustomerRow<'_>) -> i64 {
+pub(super) fn touched_at(row: &CustomerRow<'_>) -> i64 {
     [row.detail_verified_at, row.unlisted_since, row.deleted_at]
         .into_iter()
         .flatten()
@@ -109,7 +109,7 @@ fn touched_at(row: &CustomerRow<'_>) -> i64 {
 }
 
 /// A living customer's row.
-struct State<'row> {
+pub(super) struct State<'row> {
     id: [u8; 16],
     fields: Fields<'row>,
     first_seen_at: i64,
@@ -150,7 +150,13 @@ impl<'row> State<'row> {
         }
     }
 
-    fn key(&self) -> Key {
+    /// The customer's id.
+    pub(super) const fn id(&self) -> [u8; 16] {
+        self.id
+    }
+
+    /// Where the row stands in its file.
+    pub(super) fn key(&self) -> Key {
         Key {
             group: 0,
             first: self.fields.created_at,
@@ -159,7 +165,8 @@ impl<'row> State<'row> {
         }
     }
 
-    fn cells(&self) -> impl Iterator<Item = Cell<'row>> {
+    /// A cell for each column.
+    pub(super) fn cells(&self) -> impl Iterator<Item = Cell<'row>> + use<'row> {
         [Cell::Id(self.id)]
             .into_iter()
             .chain(self.fields.cells())
