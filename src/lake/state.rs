@@ -132,20 +132,21 @@ impl<'row> From<&CustomerRow<'row>> for State<'row> {
 }
 
 impl<'row> State<'row> {
-    /// What is known of a customer as it was just before `end`. Its details were verified when the
-    /// version began at the latest; when they were last verified after that is known of the last time only.
+    /// What is known of a customer as it was just before `end`. Its details, where it has any, were
+    /// verified when the version began; of all later times only the last is known.
     fn at(version: &VersionRow<'row>, sighting: Option<&Sighting>, end: i64) -> Self {
         let before_end = |at: &i64| *at < end;
+        let has_details = version.tier_id.is_some() || version.subscription_enabled.is_some();
         let verified_at = sighting
             .and_then(|it| it.detail_verified_at)
             .filter(before_end)
-            .unwrap_or(version.valid_from);
+            .or_else(|| has_details.then_some(version.valid_from));
         Self {
             id: id_bytes(version.customer_id),
             fields: version.into(),
             first_seen_at: sighting.map_or(version.valid_from, |it| it.first_seen_at),
             changed_at: version.valid_from,
-            detail_verified_at: Some(verified_at),
+            detail_verified_at: verified_at,
             unlisted_since: sighting.and_then(|it| it.unlisted_since).filter(before_end),
         }
     }

@@ -13,6 +13,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::config;
 use crate::mirror::{CustomerOrder, Reader, Snapshot, VersionOrder, VersionRow};
+use crate::report::Report;
 
 use super::calendar::{Day, instant};
 use super::comparison::Comparison;
@@ -247,24 +248,23 @@ impl<'a> Verifier<'a> {
         })
     }
 
-    /// Runs that had ended by then; the one that published may have been shown as it went on.
+    /// Runs up to the one that published; that one may have been shown before its end.
     fn runs(&self) -> Result<Option<Finding>, Error> {
-        let nobody = HashSet::new();
-        let mut all = self.mirror.runs()?;
-        let publishing: HashSet<[u8; 16]> = all
+        let all = self.mirror.runs()?;
+        let order = |run: &Report| (run.started_at, run.id);
+        let published = self.manifest().run.as_ref();
+        let last = all
             .iter()
-            .filter(|run| Some(run.id.to_string()) == self.manifest().run)
-            .map(|run| run.id.0.into_bytes())
+            .find(|run| Some(&run.id.to_string()) == published);
+        let mut expected: Vec<&Report> = all
+            .iter()
+            .filter(|run| last.is_some_and(|last| order(run) <= order(last)))
             .collect();
-        all.retain(|run| run.started_at <= self.manifest().state_at);
-        all.sort_by_key(|run| (run.started_at, run.id));
-        let left_out = if publishing.is_empty() {
-            &nobody
-        } else {
-            &publishing
-        };
-        let mut comparison = self.compare(Table::Runs, left_out);
-        for run in &all {
+        expected.sort_by_key(|run| order(run));
+        let shown_early: HashSet<[u8; 16]> =
+            last.map(|run| run.id.0.into_bytes()).into_iter().collect();
+        let mut comparison = self.compare(Table::Runs, &shown_early);
+        for run in expected {
             comparison.expect(runs::cells(run));
         }
         Ok(comparison.end())
