@@ -11,7 +11,7 @@ use super::flight::Ask;
 use super::round::Round;
 use super::store::Store;
 use super::walk::Walk;
-use super::{Error, Run, freshness};
+use super::{Error, Run};
 use crate::api::{Answer, Details};
 use crate::customer::CustomerId;
 use crate::mirror::{DueKey, Effect, Op, QueueKey, Reason, Settled, Settlement};
@@ -63,32 +63,6 @@ impl Run<'_> {
             after: None,
         };
         self.fetch(Waiting::from(due), None).await
-    }
-
-    /// How many details are to be asked for again in this run, of those last verified before when.
-    pub(super) async fn due(&mut self) -> Result<(Timestamp, u64), Error> {
-        let began = self.report.started_at;
-        let max_age = jiff::SignedDuration::try_from(self.settings.max_detail_age)
-            .expect("the settings bound it");
-        let too_old = began
-            .saturating_sub(max_age)
-            .expect("a signed duration saturates");
-        let (active, overdue, last_run) = self
-            .store
-            .with(move |mirror| {
-                let last_run = mirror.last_runs(2)?.get(1).map(|run| run.started_at);
-                Ok((mirror.alive_count()?, mirror.due_len(too_old)?, last_run))
-            })
-            .await?;
-        let due = freshness::Due {
-            active,
-            overdue,
-            since_last_run: last_run
-                .map(|last| began.duration_since(last).try_into().unwrap_or_default()),
-            max_detail_age: self.settings.max_detail_age,
-            reverify_max: self.settings.reverify_max,
-        };
-        Ok((began, due.count()))
     }
 
     /// Asks for these customers' details, which are queued.

@@ -7,6 +7,7 @@
 //!
 //! It knows no SQL, no JSON and no wall clock but the one it is handed.
 
+mod age;
 pub mod certificate;
 mod depart;
 pub mod departures;
@@ -144,6 +145,7 @@ impl<'a> Run<'a> {
         if job.mode == Mode::Refresh {
             return self.refresh(&job.ids).await;
         }
+        self.foresee_age().await?;
         let walked = self.walk().await?;
         self.depart(&walked, job.deletions_allowed).await?;
         self.end_walk(&walked).await?;

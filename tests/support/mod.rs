@@ -6,7 +6,6 @@
     unreachable_pub,
     reason = "each test binary speaks only a part of the language"
 )]
-#![allow(clippy::unwrap_used, reason = "a test that can't go on is to fail")]
 
 use std::path::PathBuf;
 use std::sync::Arc;
