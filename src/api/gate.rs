@@ -64,7 +64,8 @@ impl Gate {
     /// Waits until one attempt may go, and counts it against the budget. Returns when it went, for
     /// [`throttled`](Self::throttled).
     pub(super) async fn pass(&self) -> Result<Duration, Error> {
-        let _turn = self.or_stopped(self.turn.lock()).await?;
+        // Whoever holds it lets go when told to stop, and so do all behind it, one after another.
+        let _turn = self.turn.lock().await;
         loop {
             if self.stop.is_cancelled() {
                 return Err(Error::Stopped);
@@ -88,7 +89,11 @@ impl Gate {
 
     /// Waits this long, unless the run is told to stop.
     pub(super) async fn rest(&self, wait: Duration) -> Result<(), Error> {
-        self.or_stopped(tokio::time::sleep(wait)).await
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(Error::Stopped),
+            () = tokio::time::sleep(wait) => Ok(()),
+        }
     }
 
     /// The server wants no request for this long: everyone waits. An error where that is longer
@@ -125,14 +130,6 @@ impl Gate {
         }
     }
 
-    async fn or_stopped<T>(&self, wait: impl Future<Output = T>) -> Result<T, Error> {
-        tokio::select! {
-            biased;
-            () = self.stop.cancelled() => Err(Error::Stopped),
-            done = wait => Ok(done),
-        }
-    }
-
     fn asked_to_wait(&self, wait: Duration) -> Error {
         Error::AskedToWait {
             until: self.at(wait),
@@ -153,5 +150,16 @@ impl Gate {
     /// between them.
     fn pacer(&self) -> MutexGuard<'_, Pacer> {
         self.pacer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+impl Gate {
+    /// As if it had been made this much earlier.
+    pub(super) fn age(&mut self, by: Duration) {
+        self.started = self
+            .started
+            .checked_sub(by)
+            .expect("the machine is up longer");
     }
 }
