@@ -212,9 +212,9 @@ impl Passes {
         &self.known
     }
 
-    /// Whether some pass of this walk came to its end.
-    pub(super) fn has_complete_pass(&self) -> bool {
-        self.last_complete.is_some() || self.current.is_complete()
+    /// Whether some pass before this one came to its end.
+    pub(super) fn has_complete_pass_before(&self) -> bool {
+        self.last_complete.is_some()
     }
 
     /// The newest total, where totals may be taken for totals.

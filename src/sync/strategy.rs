@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | nothing new, or only departures | page 1 alone is *j*, then all other pages | P |
 //! | all new customers on page 1 | the same: they are in *j* | P |
-//! | nobody known before | a pass; page 1 alone again is *j*; the details come after it | P + 1 |
+//! | nobody known before, or all details wanted | a pass; page 1 alone again is *j*; the details come after it | P + 1 |
 //! | new customers on m pages at the head or the tail | these alone; page 1 again is *j*; the rest | P + m + 1 |
 //! | new customers anywhere | a pass; another, whose page 1 is *j* | 2P |
 //!
@@ -76,7 +76,7 @@ pub fn next(passes: &Passes, verdict: &Verdict, queued: &RoaringBitmap) -> Step 
     if pass.is_complete() || pass.details_asked() || pass.number() > passes.rules().max_passes {
         return begin_another(passes, queued);
     }
-    match outlook(passes, verdict) {
+    match outlook(passes, verdict, queued) {
         Outlook::Look(page) => alone(pass, page),
         Outlook::AllFound => begin_another(passes, queued),
         Outlook::Spread => spread(pass),
@@ -123,14 +123,17 @@ fn is_settled(passes: &Passes, verdict: &Verdict) -> bool {
     passes.agree() && (is_void(verdict) || passes.total() != Some(seen))
 }
 
-/// Whether the details that are to be fetched anyway hold every sighting that the proof lacks. They
-/// never stand in for the first pass: what the list says is wanted for itself.
+/// Whether page 1 has just been asked for again, and the details that are to be fetched anyway hold
+/// every sighting that it lacks. They never stand in for the first pass, for what the list says is
+/// wanted for itself; and who was not seen by the rest of a pass has no details to give.
 fn details_suffice(passes: &Passes, verdict: &Verdict, queued: &RoaringBitmap) -> bool {
     let Verdict::Open(Some(lacking)) = verdict else {
         return false;
     };
-    passes.has_complete_pass()
-        && !passes.current().details_asked()
+    let pass = passes.current();
+    passes.has_complete_pass_before()
+        && pass.taken() == 1
+        && !pass.details_asked()
         && lacking.is_within_reach()
         && lacking.unseen_after.is_subset(queued)
 }
@@ -145,9 +148,10 @@ enum Outlook {
     Spread,
 }
 
-fn outlook(passes: &Passes, verdict: &Verdict) -> Outlook {
+fn outlook(passes: &Passes, verdict: &Verdict, queued: &RoaringBitmap) -> Outlook {
     let pass = passes.current();
-    if is_void(verdict) || !may_be_left(passes) || !pass.somebody_was_known() {
+    let details_will_do = !pass.somebody_was_known() || passes.known().is_subset(queued);
+    if is_void(verdict) || !may_be_left(passes) || details_will_do {
         return Outlook::Spread;
     }
     match passes.deficit() {
@@ -186,7 +190,7 @@ fn find(passes: &Passes, deficit: u64) -> Outlook {
 /// all new, and end where one is not.
 fn make_sure(passes: &Passes) -> Outlook {
     let pass = passes.current();
-    let next = where_arrivals_go_on(pass, |page| page.is_all_fresh());
+    let next = where_arrivals_go_on(pass, Page::is_all_fresh);
     match next {
         Some(page) if !has_looked_enough(pass) => Outlook::Look(page),
         None if pass.is_surprised() => Outlook::AllFound,
