@@ -24,6 +24,8 @@ pub enum CustomerOrder {
 /// In which order versions are given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VersionOrder {
+    /// By the customer's row number, then `valid_from`: the fastest.
+    Row,
     /// By the customer's id, then `valid_from`.
     Customer,
     /// By `valid_from`, then the customer's row number.
@@ -181,6 +183,12 @@ pub(super) fn versions<E: From<Error>>(
     mut each: impl FnMut(&VersionRow<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let sql = match order {
+        VersionOrder::Row => concat!(
+            "SELECT id, ",
+            version_columns!("now"),
+            " FROM versions AS now CROSS JOIN customers USING (row)
+              ORDER BY now.row, now.valid_from"
+        ),
         VersionOrder::Customer => concat!(
             "SELECT id, ",
             version_columns!("now"),
