@@ -1,5 +1,5 @@
 //! The language that the tests of a run are written in: a world that is served over real HTTP, a
-//! twsync that copies it into a folder of its own, a clock that stands still until it is told.
+//! twsync that copies it into a folder of its own, a clock that stands still until somebody waits.
 
 #![allow(
     dead_code,
@@ -9,7 +9,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OpenFlags};
@@ -17,7 +16,7 @@ use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
-use twsync::clock::Clock;
+use twsync::clock::{Clock, Hands};
 use twsync::config::{self, Config};
 use twsync::mirror::Mirror;
 use twsync::report::{Live, Mode};
@@ -31,7 +30,8 @@ pub struct Copying {
     pub config: Config,
     /// Cancelled, the run under way stops.
     pub stop: CancellationToken,
-    now_us: Arc<AtomicI64>,
+    clock: Clock,
+    hands: Hands,
 }
 
 impl Copying {
@@ -57,12 +57,14 @@ impl Copying {
         config.mirror.path = folder.path().join("mirror.db");
         config.lake.path = Some(folder.path().join("lake"));
         let start: Timestamp = "2026-11-01T12:00:00Z".parse().unwrap();
+        let (clock, hands) = Clock::still(start);
         Self {
             sandbox,
             folder,
             config,
             stop: CancellationToken::new(),
-            now_us: Arc::new(AtomicI64::new(start.as_microsecond())),
+            clock,
+            hands,
         }
     }
 
@@ -71,14 +73,12 @@ impl Copying {
     }
 
     pub fn clock(&self) -> Clock {
-        let now_us = Arc::clone(&self.now_us);
-        Clock::telling(move || Timestamp::from_microsecond(now_us.load(Ordering::Relaxed)).unwrap())
+        self.clock.clone()
     }
 
     /// Lets time pass for twsync.
     pub fn later(&self, by: SignedDuration) {
-        let us = i64::try_from(by.as_micros()).unwrap();
-        self.now_us.fetch_add(us, Ordering::Relaxed);
+        self.hands.set(by);
     }
 
     pub async fn run(&self) -> Outcome {
