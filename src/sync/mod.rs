@@ -1,1 +1,7 @@
 //! One run.
+
+pub mod certificate;
+pub mod departures;
+pub mod freshness;
+pub mod passes;
+pub mod strategy;
