@@ -13,12 +13,17 @@ fn main() -> ExitCode {
         Err(said) => {
             // Help or a usage error; if nobody can read it, the exit code still says it.
             let _ = said.print();
-            return exit_code(if said.use_stderr() { Exit::Usage } else { Exit::Done });
+            return exit_code(if said.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Done
+            });
         }
     };
     let terminal = Terminal::new(&global);
-    log::init(&global, &task, &terminal);
-    match command::run(task, &global, &terminal) {
+    let outcome =
+        log::init(&global, &task, &terminal).and_then(|()| command::run(task, &global, &terminal));
+    match outcome {
         Ok(exit) => exit_code(exit),
         Err(failure) => {
             terminal.fail(&failure);

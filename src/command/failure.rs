@@ -29,8 +29,8 @@ impl Failure {
     }
 
     /// `error` with all its causes.
-    pub fn of(error: &dyn StdError, hint: String, exit: Exit) -> Self {
-        let causes = std::iter::successors(error.source(), |cause| cause.source());
+    pub fn of(error: &(dyn StdError + 'static), hint: String, exit: Exit) -> Self {
+        let causes = std::iter::successors(error.source(), |cause| (*cause).source());
         let what = causes.fold(error.to_string(), |what, cause| format!("{what}: {cause}"));
         Self { what, hint, exit }
     }
@@ -63,6 +63,13 @@ macro_rules! from_errors_of {
 
 from_errors_of!(api, config, mirror);
 
+impl From<std::io::Error> for Failure {
+    /// For what the system refuses and nobody can foresee, like one more signal handler.
+    fn from(error: std::io::Error) -> Self {
+        Self::of(&error, String::new(), Exit::Bug)
+    }
+}
+
 fn as_number<S: serde::Serializer>(exit: &Exit, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u8(*exit as u8)
 }
@@ -78,7 +85,10 @@ mod tests {
             source: std::io::Error::other("no such thing"),
         };
         let failure = Failure::from(error);
-        assert_eq!(failure.what(), "can't read the secret in /run/token: no such thing");
+        assert_eq!(
+            failure.what(),
+            "can't read the secret in /run/token: no such thing"
+        );
         assert_eq!(failure.exit(), Exit::Config);
         assert!(!failure.hint().is_empty());
     }

@@ -10,20 +10,24 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
-use super::Terminal;
+use super::{Failure, Terminal};
 use crate::cli::{Format, Global, Task};
+use crate::report::Exit;
 
 /// The variable that outranks `-v` and `-q` with a filter of `tracing`'s syntax.
 const VARIABLE: &str = "TWSYNC_LOG";
 
 /// Begins to log. Without `-v` or `-q` a person who watches sees progress and warnings, a log file
 /// and the daemon also what was done.
-pub fn init(global: &Global, task: &Task, terminal: &Terminal) {
+pub fn init(global: &Global, task: &Task, terminal: &Terminal) -> Result<(), Failure> {
     let steps = i32::from(global.verbose) - i32::from(global.quiet);
-    let filter = std::env::var(VARIABLE)
-        .ok()
-        .and_then(|said| EnvFilter::try_new(said).ok())
-        .unwrap_or_else(|| EnvFilter::new(filter(steps, is_chatty(task, terminal))));
+    let filter = match std::env::var(VARIABLE) {
+        Ok(said) => EnvFilter::try_new(&said).map_err(|error| {
+            let what = format!("environment variable {VARIABLE}: {said:?}: {error}");
+            Failure::new(Exit::Config, what, "a filter looks like twsync=debug")
+        })?,
+        Err(_) => EnvFilter::new(filter(steps, is_chatty(task, terminal))),
+    };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_timer(Utc)
@@ -38,6 +42,7 @@ pub fn init(global: &Global, task: &Task, terminal: &Terminal) {
             .compact()
             .init(),
     }
+    Ok(())
 }
 
 fn is_chatty(task: &Task, terminal: &Terminal) -> bool {

@@ -87,13 +87,17 @@ pub(super) fn table(rows: &[Vec<String>], right: &[usize]) -> String {
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut text = String::new();
     for row in rows {
-        let cells = row.iter().zip(&widths).enumerate().map(|(at, (cell, width))| {
-            if right.contains(&at) {
-                format!("{cell:>width$}")
-            } else {
-                format!("{cell:<width$}")
-            }
-        });
+        let cells = row
+            .iter()
+            .zip(&widths)
+            .enumerate()
+            .map(|(at, (cell, width))| {
+                if right.contains(&at) {
+                    format!("{cell:>width$}")
+                } else {
+                    format!("{cell:<width$}")
+                }
+            });
         let line: Vec<String> = cells.collect();
         text.push_str(line.join("  ").trim_end());
         text.push('\n');
@@ -122,13 +126,19 @@ mod tests {
 
     #[test]
     fn strangers_can_not_steer_the_terminal() {
-        assert_eq!(tame("a\u{1b}[31m\nb\u{202e}c"), "a\\u{1b}[31m\\nb\\u{202e}c");
+        assert_eq!(
+            tame("a\u{1b}[31m\nb\u{202e}c"),
+            "a\\u{1b}[31m\\nb\\u{202e}c"
+        );
         assert_eq!(tame("Łódź 東京 👩‍🚀"), "Łódź 東京 👩‍🚀");
     }
 
     #[test]
     fn columns_are_aligned() {
-        let rows = [vec!["ab".into(), "1".into()], vec!["c".into(), "200".into()]];
+        let rows = [
+            vec!["ab".into(), "1".into()],
+            vec!["c".into(), "200".into()],
+        ];
         assert_eq!(table(&rows, &[1]), "ab    1\nc   200\n");
     }
 }
