@@ -21,7 +21,8 @@ pub struct Filter {
 pub enum Total {
     /// `totalCount`: documented to be all customers that the list would show.
     Exact(u64),
-    /// The `limit` dialect's `items`: all of them, or those of this page; nobody says which.
+    /// A number that proves nothing: the `limit` dialect's `items`, of which nobody says whether it
+    /// counts all or those of this page; or a `totalCount` that leaves some of its own pages empty.
     Items(u64),
 }
 

@@ -1,7 +1,26 @@
-//! The only client of the API.
+//! The only client of the API: it asks for pages and details, and hands back parsed values.
+//!
+//! A request's way: the gate lets it pass (stop, budget, pace), the transport sends it with the
+//! credentials as they are now, the verdict says whether to take the answer, ask again or give up,
+//! and the wire turns the body into values. Whatever is sent is a GET.
+//!
+//! Past this module an id is a [`CustomerId`] and a time is a timestamp. It knows nothing of
+//! mirrors, walks or proofs; it only says of each answer between which two counts it was made.
 
 mod answer;
+mod credentials;
+mod dialect;
 mod error;
+mod exchange;
+mod gate;
+mod pace;
+mod retry;
+mod retry_after;
+mod routes;
+mod transport;
+mod verdict;
+mod wire;
+mod words;
 
 use std::sync::Arc;
 
@@ -12,6 +31,15 @@ use crate::clock::Clock;
 use crate::config;
 use crate::customer::CustomerId;
 use crate::report::Live;
+use credentials::Credentials;
+use dialect::Spoken;
+use exchange::{Arrival, Counted, Exchange, Route};
+use gate::Gate;
+use retry::Tokens;
+use routes::Routes;
+use transport::Transport;
+use verdict::{DetailReply, ListReply};
+use wire::ListBody;
 
 pub use answer::{Answer, Details, Filter, KeyPair, Limits, Page, Tally, Total};
 pub use error::Error;
@@ -27,10 +55,17 @@ pub struct PaceMemory {
 
 /// Speaks to the API. Cheap to clone; all clones share one pace, one budget and one tally.
 #[derive(Clone)]
-pub struct Client(Arc<()>);
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    exchange: Exchange,
+    routes: Routes,
+    spoken: Spoken,
+}
 
 impl Client {
-    /// A client that has sent nothing yet.
+    /// A client that has sent nothing yet. The credentials are looked up once, so that settings
+    /// that can't work are an error here and not in mid-walk.
     #[expect(
         clippy::too_many_arguments,
         reason = "each is another module's noun; a struct of them would be one more"
@@ -44,49 +79,129 @@ impl Client {
         live: Arc<Live>,
         stop: CancellationToken,
     ) -> Result<Client, Error> {
-        let _ = (api, pace, memory, limits, clock, live, stop);
-        Ok(Client(Arc::new(())))
+        let exchange = Exchange {
+            transport: Transport::new(api, pace.in_flight_max)?,
+            credentials: Credentials::new(api.credentials.as_ref())?,
+            gate: Gate::new(pace, memory, limits.requests_max, clock.clone(), stop),
+            tokens: Tokens::full(),
+            counted: Counted::from(limits.count_from),
+            retries_max: pace.retries_max,
+            clock,
+            live,
+        };
+        Ok(Client(Arc::new(Inner {
+            exchange,
+            routes: Routes::new(&api.base_url)?,
+            spoken: Spoken::new(api.dialect),
+        })))
     }
 
-    /// One page of the list, from 1.
+    /// One page of the list, from 1. While the dialect is unknown both size parameters are sent,
+    /// and a server that refuses that as a bad request is asked with each alone.
     pub async fn list_page(
         &self,
         page: u32,
         page_size: u32,
         filter: &Filter,
     ) -> Result<Page, Error> {
-        let _ = (page, page_size, filter);
-        Err(Error::Stopped)
+        let Inner {
+            exchange,
+            routes,
+            spoken,
+        } = &*self.0;
+        loop {
+            let asking = spoken.asking();
+            let url = routes.list(page, page_size, filter, asking);
+            let arrived = exchange
+                .ask(Route::List, &url, |judged| verdict::of_list(judged, page))
+                .await?;
+            match arrived.answer? {
+                ListReply::BadRequest(_) if spoken.refused(asking) => {}
+                ListReply::BadRequest(error) => return Err(error),
+                ListReply::Page(body) if spoken.heard(body.envelope.dialect) => {
+                    return Ok(into_page(page, *body, arrived.at));
+                }
+                ListReply::Page(_) => {
+                    return Err(Error::not_this_api(
+                        "it answers in another dialect than `api.dialect` says",
+                    ));
+                }
+            }
+        }
     }
 
-    /// One customer's details.
+    /// One customer's details. What concerns this customer alone is an [`Answer`]; an error ends
+    /// the run.
     pub async fn customer(&self, id: CustomerId) -> Result<Details, Error> {
-        let _ = id;
-        Err(Error::Stopped)
+        let url = self.0.routes.details(id);
+        let arrived = self
+            .0
+            .exchange
+            .ask(Route::Details, &url, |judged| {
+                verdict::of_details(judged, id)
+            })
+            .await?;
+        let DetailReply { answer, notes } = arrived.answer.unwrap_or_else(|error| DetailReply {
+            answer: Answer::Failed(error.to_string()),
+            notes: 0,
+        });
+        Ok(Details {
+            id,
+            interval: arrived.at.interval,
+            received_at: arrived.at.received_at,
+            from_cache: arrived.at.from_cache,
+            notes,
+            answer,
+        })
     }
 
-    /// What the platform says of the key pair in use.
+    /// What the platform says of the key pair in use. Advice only: asked once, and None where
+    /// anything is amiss or the credentials are no key pair.
     pub async fn key_pair(&self) -> Option<KeyPair> {
-        None
+        if !self.0.exchange.credentials.are_a_key_pair() {
+            return None;
+        }
+        let url = self.0.routes.key_pair();
+        let reply = self.0.exchange.ask_once(&url).await?;
+        (reply.status == 200).then(|| wire::key_pair(&reply.body))?
     }
 
     /// What has gone over the wire so far.
     pub fn tally(&self) -> Tally {
-        Tally::default()
+        self.0.exchange.counted.tally()
     }
 
     /// What the next run's pacing is to start from.
     pub fn pace_memory(&self) -> PaceMemory {
-        PaceMemory::default()
+        self.0.exchange.gate.memory()
     }
 
     /// The counter of intervals: the next number it gives out.
     pub fn count(&self) -> u64 {
-        0
+        self.0.exchange.counted.count()
     }
 
-    /// The rate in force.
+    /// The rate in force, for all requests together.
     pub fn requests_per_second(&self) -> f64 {
-        0.0
+        self.0.exchange.gate.rate()
+    }
+}
+
+fn into_page(number: u32, body: ListBody, at: Arrival) -> Page {
+    let envelope = body.envelope;
+    Page {
+        number,
+        page_size: envelope.page_size,
+        total: envelope.total,
+        pages: envelope.pages,
+        has_next: envelope.has_next,
+        rows: body.rows,
+        rejected: body.rejected,
+        notes: body.notes,
+        unknown_fields: body.unknown_fields,
+        interval: at.interval,
+        received_at: at.received_at,
+        from_cache: at.from_cache,
+        dialect: envelope.dialect,
     }
 }

@@ -49,6 +49,16 @@ pub enum Error {
         /// The newest schema that this program knows.
         known: u32,
     },
+    /// The mirror was written by an older twsync; only readers say this, the writer migrates it.
+    #[error("the mirror {} has schema {found}, and is read only from schema {known} on", path.display())]
+    Older {
+        /// The mirror, untouched.
+        path: PathBuf,
+        /// The schema it has.
+        found: u32,
+        /// The schema that this program reads.
+        known: u32,
+    },
     /// The file is no database, or one whose pages contradict each other.
     #[error("the mirror {} is damaged: {what}", path.display())]
     Damaged {
@@ -83,7 +93,10 @@ impl Error {
         match self {
             Self::NoMirror { .. } => Exit::Config,
             Self::Held { .. } | Self::Busy { .. } => Exit::Partial,
-            Self::Foreign { .. } | Self::Newer { .. } | Self::Damaged { .. } => Exit::Damaged,
+            Self::Foreign { .. }
+            | Self::Newer { .. }
+            | Self::Older { .. }
+            | Self::Damaged { .. } => Exit::Damaged,
             Self::CannotWrite { .. } => Exit::CannotWrite,
             Self::Statement { .. } => Exit::Bug,
         }
@@ -103,6 +116,9 @@ impl Error {
             Self::Newer { .. } => {
                 "use the newer twsync, or go back to the backup that it made beside the mirror"
                     .to_owned()
+            }
+            Self::Older { .. } => {
+                "run `twsync --once`, which backs it up and migrates it".to_owned()
             }
             Self::Damaged { path, .. } => format!(
                 "move {} away (keep it: it holds the history) and run `twsync --once`, which builds a new mirror from the API",
@@ -137,8 +153,23 @@ impl Error {
                 path,
                 source: Box::new(source),
             },
+            _ if unreadable(&source) => Self::Damaged {
+                path,
+                what: source.to_string(),
+            },
             _ => Self::Statement { path, source },
         }
+    }
+
+    /// True where the disk itself may have failed, so that what was written last is in doubt.
+    pub(super) fn is_of_the_disk(&self) -> bool {
+        let Self::CannotWrite { source, .. } = self else {
+            return false;
+        };
+        source
+            .downcast_ref::<rusqlite::Error>()
+            .and_then(rusqlite::Error::sqlite_error_code)
+            .is_some_and(|code| code == ErrorCode::SystemIoFailure)
     }
 
     /// What the system says of a file or folder.
@@ -148,6 +179,16 @@ impl Error {
             source: Box::new(source),
         }
     }
+}
+
+/// True where a column holds what twsync never writes into it.
+const fn unreadable(error: &rusqlite::Error) -> bool {
+    matches!(
+        error,
+        rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::InvalidColumnType(..)
+    )
 }
 
 fn holder(pid: Option<u32>) -> String {

@@ -3,9 +3,13 @@
 
 use jiff::Timestamp;
 use roaring::RoaringBitmap;
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::customer::{Interval, Rejected, Summary};
-use crate::report::RunId;
+use crate::customer::Interval;
+use crate::report::{Grade, RunId};
+
+use super::row::{At, RowSet, count, count_at};
+use super::{PageTaken, living, memory};
 
 /// A walk that is not ended, with all it has seen.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,50 +61,186 @@ pub struct Listed {
     pub content: u64,
 }
 
-/// A list answer as it is taken in.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PageTaken {
-    /// The run that fetched it.
-    pub run: RunId,
-    /// The pass, from 1.
-    pub pass: u32,
-    /// The page, from 1.
-    pub page: u32,
-    /// How many pages the answer says there are.
-    pub pages: u32,
-    /// How many customers the answer says there are, where it says so.
-    pub total: Option<u64>,
-    /// When the answer was made, on the interval counter.
-    pub interval: Interval,
-    /// When it was received.
-    pub received_at: Timestamp,
-    /// A hash of the page's ids that does not depend on their order.
-    pub content: u64,
-    /// Its rows, each with what it means.
-    pub rows: Vec<(Summary, Verdict)>,
-    /// Its rows that could not be taken.
-    pub rejected: Vec<Rejected>,
+/// The walk that is open, with its whole ledger.
+pub(super) fn open(connection: &Connection) -> rusqlite::Result<Option<Walk>> {
+    let walk = connection
+        .prepare_cached(
+            "SELECT id, run_id, started_at, dialect, page_size, known_alive,
+                    (SELECT count FROM memory)
+             FROM walks WHERE ended_at IS NULL",
+        )?
+        .query_row([], head)
+        .optional()?;
+    let Some(mut walk) = walk else {
+        return Ok(None);
+    };
+    walk.listed = lists(connection, walk.id)?;
+    walk.detail_sightings = details(connection, walk.id)?;
+    if let Some(newest) = walk.listed.last() {
+        walk.last_at = newest.received_at;
+    }
+    let passes = walk.listed.iter().map(|listed| listed.pass);
+    walk.pass = passes.max().unwrap_or(1);
+    Ok(Some(walk))
 }
 
-/// What a list row means for the mirror.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Not known: it gets a row number and is queued. Known after all, by a page that was taken
-    /// meanwhile: it is queued as changed.
-    New,
-    /// Its fingerprint is another: queued.
-    Changed {
-        /// The customer.
-        row: u32,
-    },
-    /// It has a tombstone: queued.
-    Returned {
-        /// The customer.
-        row: u32,
-    },
-    /// As it was: seen, and nothing else is written.
-    Unchanged {
-        /// The customer.
-        row: u32,
-    },
+/// Begins a walk in place of one that is still open.
+pub(super) fn begin(
+    connection: &Connection,
+    run: RunId,
+    at: Timestamp,
+    dialect: &str,
+    page_size: u32,
+) -> rusqlite::Result<Walk> {
+    if let Some(open) = open_id(connection)? {
+        end(connection, open, Grade::Partial, None, at)?;
+    }
+    let known_alive = RowSet(living::sighted(connection)?);
+    connection
+        .prepare_cached(
+            "INSERT INTO walks (run_id, started_at, dialect, page_size, known_alive)
+             VALUES (?1, ?2, ?3, ?4, ?5)
+             RETURNING id, run_id, started_at, dialect, page_size, known_alive,
+                       (SELECT count FROM memory)",
+        )?
+        .query_row(params![run, At(at), dialect, page_size, known_alive], head)
+}
+
+/// Ends a walk; its line stays until the next one ends, its ledger does not.
+pub(super) fn end(
+    connection: &Connection,
+    walk: i64,
+    grade: Grade,
+    as_of: Option<Timestamp>,
+    at: Timestamp,
+) -> rusqlite::Result<()> {
+    for sql in [
+        "DELETE FROM walk_lists WHERE walk = ?1",
+        "DELETE FROM walk_details WHERE walk = ?1",
+        "DELETE FROM walks WHERE id < ?1 AND ended_at IS NOT NULL",
+    ] {
+        connection.prepare_cached(sql)?.execute([walk])?;
+    }
+    connection
+        .prepare_cached(
+            "UPDATE walks SET ended_at = ?2, grade = ?3, as_of = ?4, known_alive = x''
+             WHERE id = ?1",
+        )?
+        .execute(params![walk, At(at), grade, as_of.map(At)])?;
+    if let (Grade::Complete, Some(as_of)) = (grade, as_of) {
+        memory::completed(connection, as_of)?;
+    }
+    Ok(())
+}
+
+/// Enters a list answer.
+pub(super) fn enter_list(
+    connection: &Connection,
+    walk: i64,
+    page: &PageTaken,
+    rows: &RoaringBitmap,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO walk_lists (walk, received, sent, pass, page, pages, total,
+                                     received_at, content, rows)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        )?
+        .execute(params![
+            walk,
+            count(page.interval.received),
+            count(page.interval.sent),
+            page.pass,
+            page.page,
+            page.pages,
+            page.total.map(count),
+            At(page.received_at),
+            page.content.cast_signed(),
+            RowSet(rows.clone()),
+        ])?;
+    Ok(())
+}
+
+/// Enters details that were found, under an interval that contains those of all of them.
+pub(super) fn enter_details(
+    connection: &Connection,
+    walk: i64,
+    interval: Interval,
+    rows: RoaringBitmap,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO walk_details (walk, sent, received, rows) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![
+            walk,
+            count(interval.sent),
+            count(interval.received),
+            RowSet(rows)
+        ])?;
+    Ok(())
+}
+
+fn open_id(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT id FROM walks WHERE ended_at IS NULL")?
+        .query_row([], |row| row.get(0))
+        .optional()
+}
+
+fn head(row: &Row<'_>) -> rusqlite::Result<Walk> {
+    let started_at = row.get::<_, At>(2)?.0;
+    Ok(Walk {
+        id: row.get(0)?,
+        run: row.get(1)?,
+        started_at,
+        last_at: started_at,
+        dialect: row.get(3)?,
+        page_size: row.get(4)?,
+        pass: 1,
+        count: count_at(row, 6)?,
+        known_alive: row.get::<_, RowSet>(5)?.0,
+        listed: Vec::new(),
+        detail_sightings: Vec::new(),
+    })
+}
+
+fn lists(connection: &Connection, walk: i64) -> rusqlite::Result<Vec<Listed>> {
+    connection
+        .prepare_cached(
+            "SELECT sent, received, pass, page, pages, total, received_at, content, rows
+             FROM walk_lists WHERE walk = ?1 ORDER BY received",
+        )?
+        .query_map([walk], |row| {
+            Ok(Listed {
+                interval: interval(row)?,
+                pass: row.get(2)?,
+                page: row.get(3)?,
+                pages: row.get(4)?,
+                total: row.get::<_, Option<i64>>(5)?.map(i64::cast_unsigned),
+                received_at: row.get::<_, At>(6)?.0,
+                content: row.get::<_, i64>(7)?.cast_unsigned(),
+                rows: row.get::<_, RowSet>(8)?.0,
+            })
+        })?
+        .collect()
+}
+
+fn details(connection: &Connection, walk: i64) -> rusqlite::Result<Vec<(Interval, RoaringBitmap)>> {
+    connection
+        .prepare_cached(
+            "SELECT sent, received, rows FROM walk_details WHERE walk = ?1 ORDER BY number",
+        )?
+        .query_map([walk], |row| {
+            Ok((interval(row)?, row.get::<_, RowSet>(2)?.0))
+        })?
+        .collect()
+}
+
+/// The interval in the first two columns.
+fn interval(row: &Row<'_>) -> rusqlite::Result<Interval> {
+    Ok(Interval {
+        sent: count_at(row, 0)?,
+        received: count_at(row, 1)?,
+    })
 }

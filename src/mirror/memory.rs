@@ -1,6 +1,9 @@
 //! What one run leaves to the next, apart from customers.
 
 use jiff::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::row::{At, count, count_at, time_at};
 
 /// What is remembered from run to run.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,6 +20,95 @@ pub struct Memory {
     pub baseline_done: bool,
     /// The instant of the newest complete walk.
     pub last_complete_as_of: Option<Timestamp>,
-    /// No interval ever used reaches this count. Pages and details move it along by themselves.
+    /// The interval counter may go on from here. Pages and details move it along by themselves.
     pub count: u64,
+}
+
+pub(super) fn read(connection: &Connection) -> rusqlite::Result<Memory> {
+    connection
+        .prepare_cached(
+            "SELECT requests_per_second, not_before, h3_broken_at, h4_broken_at,
+                    baseline_done, last_complete_as_of, count FROM memory",
+        )?
+        .query_row([], |row| {
+            Ok(Memory {
+                requests_per_second: row.get(0)?,
+                not_before: time_at(row, 1)?,
+                h3_broken_at: time_at(row, 2)?,
+                h4_broken_at: time_at(row, 3)?,
+                baseline_done: row.get(4)?,
+                last_complete_as_of: time_at(row, 5)?,
+                count: count_at(row, 6)?,
+            })
+        })
+}
+
+pub(super) fn write(connection: &Connection, memory: &Memory) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE memory SET requests_per_second = ?1, not_before = ?2, h3_broken_at = ?3,
+                    h4_broken_at = ?4, baseline_done = max(baseline_done, ?5)",
+        )?
+        .execute(params![
+            memory.requests_per_second,
+            memory.not_before.map(At),
+            memory.h3_broken_at.map(At),
+            memory.h4_broken_at.map(At),
+            memory.baseline_done,
+        ])?;
+    if let Some(as_of) = memory.last_complete_as_of {
+        completed(connection, as_of)?;
+    }
+    counted(connection, memory.count)
+}
+
+/// A complete walk spoke of the instant `as_of`.
+pub(super) fn completed(connection: &Connection, as_of: Timestamp) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE memory SET last_complete_as_of = max(coalesce(last_complete_as_of, ?1), ?1)",
+        )?
+        .execute([At(as_of)])?;
+    Ok(())
+}
+
+/// Every interval so far lies below `next`.
+pub(super) fn counted(connection: &Connection, next: u64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE memory SET count = ?1 WHERE count < ?1")?
+        .execute([count(next)])?;
+    Ok(())
+}
+
+/// Row numbers for customers that had none, each given once and never again: what is drawn here
+/// is written with the transaction that it is drawn for.
+pub(super) struct RowNumbers {
+    first: u32,
+    next: u32,
+}
+
+impl RowNumbers {
+    pub(super) fn load(connection: &Connection) -> rusqlite::Result<Self> {
+        let next = connection
+            .prepare_cached("SELECT next_row FROM memory")?
+            .query_row([], |row| row.get(0))?;
+        Ok(Self { first: next, next })
+    }
+
+    pub(super) fn draw(&mut self) -> u32 {
+        let drawn = self.next;
+        self.next = drawn
+            .checked_add(1)
+            .expect("fewer than four billion customers");
+        drawn
+    }
+
+    pub(super) fn store(self, connection: &Connection) -> rusqlite::Result<()> {
+        if self.next > self.first {
+            connection
+                .prepare_cached("UPDATE memory SET next_row = ?1")?
+                .execute([self.next])?;
+        }
+        Ok(())
+    }
 }

@@ -16,43 +16,66 @@
 //! What is decided elsewhere: which customers are new, changed or missing, and what an answer of the
 //! server means. The mirror is told; it keeps, and it keeps the history without gaps.
 
+mod check;
+mod customers;
 mod error;
+mod header;
 mod known;
 mod ledger;
+mod living;
+mod lock;
 mod memory;
 mod open;
+mod pages;
 mod queue;
 mod read;
+mod rejected;
 mod row;
+mod rows;
 mod runs;
 mod settle;
 mod time;
+mod versions;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fs, io};
 
 use jiff::Timestamp;
 use roaring::RoaringBitmap;
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
 use crate::customer::CustomerId;
 use crate::report::{Grade, Report, RunId};
 
+use lock::{Lock, beside};
+use memory::RowNumbers;
+
+pub use customers::Kept;
 pub use error::Error;
 pub use known::{Known, State};
-pub use ledger::{Listed, PageTaken, Verdict, Walk};
+pub use ledger::{Listed, Walk};
+pub use living::{Due, DueKey};
 pub use memory::Memory;
-pub use queue::{Due, DueKey, QueueKey, Queued, Reason};
-pub use read::{
-    CustomerOrder, CustomerRow, Kept, KeptRejected, Reader, Snapshot, Standing, Version,
-    VersionOrder, VersionRow,
-};
-pub use settle::{Effect, Op, Settled, Settlement};
+pub use pages::{PageTaken, Verdict};
+pub use queue::{QueueKey, Queued, Reason};
+pub use read::{Reader, Snapshot, Standing};
+pub use rejected::KeptRejected;
+pub use rows::{CustomerOrder, CustomerRow, VersionOrder, VersionRow};
+pub use settle::{Effect, Settled, Settlement};
+pub use versions::{Op, Version};
 
 /// The one writer of a mirror. While it lives, no other process can open the mirror for writing.
 pub struct Mirror {
     connection: Connection,
     path: PathBuf,
+    /// Let go of after the connection is closed: fields drop in this order.
+    lock: Lock,
 }
+
+/// How long folding the log back waits for readers.
+const CHECKPOINT_WAIT_MAX: Duration = Duration::from_millis(250);
 
 /// What became of folding the write-ahead log back into the mirror.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,38 +101,59 @@ impl Mirror {
     /// Folds the write-ahead log into the mirror and cuts it to nothing. For the end of a run; a
     /// reader in a long transaction keeps the log from shrinking, which is said and no error.
     pub fn checkpoint(&mut self) -> Result<Checkpoint, Error> {
-        unimplemented!()
+        let wal = beside(&self.path, "-wal");
+        let blocked = self.reading(|connection| {
+            connection.busy_timeout(CHECKPOINT_WAIT_MAX)?;
+            let blocked =
+                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+            open::settle_in(connection)?;
+            blocked
+        })?;
+        match fs::metadata(&wal) {
+            Ok(metadata) => Ok(Checkpoint {
+                wal_bytes: metadata.len(),
+                blocked,
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Checkpoint {
+                wal_bytes: 0,
+                blocked,
+            }),
+            Err(error) => Err(Error::io(&wal, error)),
+        }
     }
 
     /// Keeps that a run has begun. Until it is finished it stands there without an outcome.
     pub fn begin_run(&mut self, report: &Report) -> Result<(), Error> {
-        unimplemented!()
+        self.writing("run-begin", |connection| runs::write(connection, report))
     }
 
     /// Keeps how a run ended and what it counted.
     pub fn finish_run(&mut self, report: &Report) -> Result<(), Error> {
-        unimplemented!()
+        self.writing("run-finish", |connection| {
+            rejected::trim(connection)?;
+            runs::write(connection, report)
+        })
     }
 
     /// The last `most` runs, the newest first.
     pub fn last_runs(&self, most: u32) -> Result<Vec<Report>, Error> {
-        unimplemented!()
+        self.reading(|connection| runs::last(connection, most))
     }
 
     /// What is remembered from run to run.
     pub fn memory(&self) -> Result<Memory, Error> {
-        unimplemented!()
+        self.reading(memory::read)
     }
 
     /// Remembers. `count` and `last_complete_as_of` never go back, and `baseline_done` never
     /// becomes false again, whatever an older value in hand says.
     pub fn remember(&mut self, memory: &Memory) -> Result<(), Error> {
-        unimplemented!()
+        self.writing("memory", |connection| memory::write(connection, memory))
     }
 
     /// The walk that was begun and not ended, with its whole ledger.
     pub fn open_walk(&self) -> Result<Option<Walk>, Error> {
-        unimplemented!()
+        self.reading(ledger::open)
     }
 
     /// Begins a walk, and ends as partial one that is still open: what that one listed stays queued,
@@ -122,7 +166,10 @@ impl Mirror {
         page_size: u32,
         count: u64,
     ) -> Result<Walk, Error> {
-        unimplemented!()
+        self.writing("walk-begin", |connection| {
+            memory::counted(connection, count)?;
+            ledger::begin(connection, run, at, dialect, page_size)
+        })
     }
 
     /// Ends a walk and lets go of its ledger. A complete one moves the memory's
@@ -134,12 +181,14 @@ impl Mirror {
         as_of: Option<Timestamp>,
         at: Timestamp,
     ) -> Result<(), Error> {
-        unimplemented!()
+        self.writing("walk-end", |connection| {
+            ledger::end(connection, walk, grade, as_of, at)
+        })
     }
 
     /// What is known of each of these ids, in their order.
     pub fn known(&self, ids: &[CustomerId]) -> Result<Vec<Option<Known>>, Error> {
-        known::known(&self.connection, ids)
+        self.reading(|connection| known::known(connection, ids))
     }
 
     /// Takes one page in: [`Self::take_pages`] of one.
@@ -156,23 +205,51 @@ impl Mirror {
         walk: i64,
         pages: Vec<PageTaken>,
     ) -> Result<Vec<RoaringBitmap>, Error> {
-        unimplemented!()
+        self.writing("page", |connection| {
+            let mut numbers = RowNumbers::load(connection)?;
+            let taken = pages
+                .into_iter()
+                .map(|page| pages::take(connection, &mut numbers, walk, page))
+                .collect::<Result<_, _>>()?;
+            numbers.store(connection)?;
+            Ok(taken)
+        })
     }
 
     /// Customers that a list shows (again) are no longer unlisted. Answers how many that changed.
     pub fn relisted(&mut self, rows: &RoaringBitmap) -> Result<u64, Error> {
-        unimplemented!()
+        self.writing("relisted", |connection| living::relisted(connection, rows))
     }
 
     /// The next `most` customers whose details are to be fetched, the most urgent first, after
     /// `after`: new, returned, changed, missing, then those that were asked for.
     pub fn queue(&self, after: Option<QueueKey>, most: u32) -> Result<Vec<Queued>, Error> {
-        unimplemented!()
+        self.reading(|connection| queue::next(connection, after, most))
     }
 
     /// How many customers wait in the queue.
     pub fn queue_len(&self) -> Result<u64, Error> {
-        unimplemented!()
+        self.reading(|connection| {
+            Ok(queue::lengths(connection)?
+                .iter()
+                .map(|(_, length)| length)
+                .sum())
+        })
+    }
+
+    /// How many customers wait in the queue, by reason.
+    pub fn queued_by_reason(&self) -> Result<BTreeMap<Reason, u64>, Error> {
+        self.reading(|connection| Ok(queue::lengths(connection)?.into_iter().collect()))
+    }
+
+    /// The rows of all customers that wait in the queue.
+    pub fn queued(&self) -> Result<RoaringBitmap, Error> {
+        self.reading(living::queued)
+    }
+
+    /// The rows of living customers that a proved list does not show.
+    pub fn unlisted(&self) -> Result<RoaringBitmap, Error> {
+        self.reading(living::unlisted)
     }
 
     /// Queues known customers. [`Reason::Missing`] replaces the reason of one that is queued
@@ -183,7 +260,9 @@ impl Mirror {
         reason: Reason,
         at: Timestamp,
     ) -> Result<(), Error> {
-        unimplemented!()
+        self.writing("enqueue", |connection| {
+            queue::put(connection, rows, reason, at)
+        })
     }
 
     /// Queues customers by id, known or not, and answers with their row numbers in the order of
@@ -194,7 +273,15 @@ impl Mirror {
         reason: Reason,
         at: Timestamp,
     ) -> Result<Vec<u32>, Error> {
-        unimplemented!()
+        self.writing("enqueue", |connection| {
+            let mut numbers = RowNumbers::load(connection)?;
+            let rows = ids
+                .iter()
+                .map(|id| queue::put_id(connection, &mut numbers, *id, reason, at))
+                .collect::<Result<_, _>>()?;
+            numbers.store(connection)?;
+            Ok(rows)
+        })
     }
 
     /// Living customers that are not queued and whose details were last verified before
@@ -205,32 +292,32 @@ impl Mirror {
         after: Option<DueKey>,
         most: u32,
     ) -> Result<Vec<Due>, Error> {
-        unimplemented!()
+        self.reading(|connection| living::due(connection, verified_before, after, most))
     }
 
     /// How many [`Self::due`] would give in all.
     pub fn due_len(&self, verified_before: Timestamp) -> Result<u64, Error> {
-        unimplemented!()
+        self.reading(|connection| living::due_len(connection, verified_before))
     }
 
     /// When the details of the living customer that was verified longest ago were verified.
     pub fn oldest_verified_at(&self) -> Result<Option<Timestamp>, Error> {
-        unimplemented!()
+        self.reading(living::oldest_verified_at)
     }
 
     /// The rows of all living customers.
     pub fn alive(&self) -> Result<RoaringBitmap, Error> {
-        unimplemented!()
+        self.reading(living::alive)
     }
 
     /// How many customers live.
     pub fn alive_count(&self) -> Result<u64, Error> {
-        unimplemented!()
+        self.reading(living::alive_count)
     }
 
     /// The ids of these rows, in their order, queued ones included. Rows that nobody has are left out.
     pub fn ids(&self, rows: &RoaringBitmap) -> Result<Vec<(u32, CustomerId)>, Error> {
-        unimplemented!()
+        self.reading(|connection| living::ids(connection, rows))
     }
 
     /// Takes in what came of asking for details, all in one transaction: for each its row, its
@@ -242,6 +329,51 @@ impl Mirror {
         run: RunId,
         details: Vec<Settled>,
     ) -> Result<Vec<Effect>, Error> {
-        unimplemented!()
+        self.writing("detail", |connection| {
+            settle::settle(connection, walk, run, details)
+        })
     }
+
+    /// Asks, and says of whom where that fails.
+    fn reading<T>(&self, ask: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+        ask(&self.connection).map_err(|error| Error::sql(&self.path, error))
+    }
+
+    /// One transaction, all or nothing. It takes the write lock before it reads, so that it never
+    /// finds out in the middle that another writer was faster.
+    ///
+    /// After the disk has failed once, nothing more is written: what a failed `fsync` left behind
+    /// can't be known, and asking again would only seem to succeed.
+    fn writing<T>(
+        &mut self,
+        kind: &'static str,
+        change: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
+        if !self.lock.is_sound() {
+            return Err(Error::io(
+                &self.path,
+                io::Error::other("its disk failed before"),
+            ));
+        }
+        let result = commit(&mut self.connection, kind, change)
+            .map_err(|error| Error::sql(&self.path, error));
+        if result.as_ref().is_err_and(Error::is_of_the_disk) {
+            self.lock.set_sound(false);
+        }
+        result
+    }
+}
+
+fn commit<T>(
+    connection: &mut Connection,
+    kind: &'static str,
+    change: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let value = change(&transaction)?;
+    fail::fail_point!(&format!("mirror::{kind}-before-commit"));
+    transaction.commit()?;
+    fail::fail_point!(&format!("mirror::{kind}-after-commit"));
+    tracing::trace!(kind, "committed");
+    Ok(value)
 }

@@ -1,6 +1,214 @@
-//! Opening.
+//! How a mirror is opened: whose file it is, then who may write, then which schema it has.
+//!
+//! A new mirror is made under another name and put in place whole, so that a file under the
+//! mirror's own name always says in its header whose it is; one that is not ours is never touched,
+//! not even by `SQLite`'s own recovery.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, MAIN_DB, OpenFlags};
+use rusqlite_migration::{M, Migrations};
+
+use super::header::Header;
+use super::lock::{Lock, beside};
 use super::{Error, Mirror};
-use std::path::Path;
+
+/// What brings an empty database to the newest schema, a step a schema.
+const MIGRATIONS: [&str; SCHEMA as usize] = [
+    include_str!("migrations/001-promised.sql"),
+    include_str!("migrations/002-walk-and-queue.sql"),
+];
+
+/// The newest schema that this program knows.
+pub(super) const SCHEMA: u32 = 2;
+
+/// How long a statement waits for another program's lock.
+const BUSY_MAX: Duration = Duration::from_secs(10);
+
+/// The log is folded back when it has grown to this many pages (32 MiB): a backfill then rewrites
+/// the pages of its indexes once for many transactions, not once for each few.
+const WAL_PAGES: u32 = 8192;
+
+/// More statements than the crate has, so that none is ever compiled twice.
+const STATEMENTS: usize = 128;
+
+/// Opens the mirror at `path` as its one writer, and makes it where there is none.
 pub(super) fn writer(path: &Path) -> Result<Mirror, Error> {
-    unimplemented!()
+    make_folder(path)?;
+    belongs(path)?;
+    let mut lock = Lock::take(path)?;
+    if !belongs(path)? {
+        create(path)?;
+    }
+    let mut connection = connect(path)?;
+    if !lock.is_sound() {
+        look_for_damage(path, &connection)?;
+        lock.set_sound(true);
+    }
+    migrate(path, &mut connection)?;
+    Ok(Mirror {
+        connection,
+        path: path.to_owned(),
+        lock,
+    })
+}
+
+/// Prepares a connection that reads for what this crate's statements expect.
+pub(super) fn settle_in(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.busy_timeout(BUSY_MAX)
+}
+
+/// Whether there is a mirror of ours; an error where there is something else.
+fn belongs(path: &Path) -> Result<bool, Error> {
+    let Some(header) = Header::read(path)? else {
+        return Ok(false);
+    };
+    header.must_be_ours(path)?;
+    Ok(true)
+}
+
+fn make_folder(path: &Path) -> Result<(), Error> {
+    let Some(folder) = folder(path) else {
+        return Ok(());
+    };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o750)
+        .create(folder)
+        .map_err(|error| Error::io(folder, error))
+}
+
+fn folder(path: &Path) -> Option<&Path> {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+}
+
+/// Makes an empty mirror beside `path` and renames it into place.
+fn create(path: &Path) -> Result<(), Error> {
+    let unfinished = beside(path, ".new");
+    let io = |error| Error::io(&unfinished, error);
+    let sql = |error| Error::sql(&unfinished, error);
+    new_file(&unfinished).map_err(io)?;
+    let mut connection = Connection::open(&unfinished).map_err(sql)?;
+    to_latest(&unfinished, &mut connection)?;
+    connection.close().map_err(|(_, error)| sql(error))?;
+    fail::fail_point!("mirror::create-before-rename");
+    File::open(&unfinished)
+        .and_then(|file| file.sync_all())
+        .map_err(io)?;
+    put_in_place(&unfinished, path)
+}
+
+/// An empty file that none but its owner can write and its group can read. A leftover goes.
+fn new_file(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o640)
+        .open(path)?;
+    Ok(())
+}
+
+fn put_in_place(finished: &Path, path: &Path) -> Result<(), Error> {
+    fs::rename(finished, path).map_err(|error| Error::io(path, error))?;
+    let folder = folder(path).unwrap_or(Path::new("."));
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| Error::io(folder, error))
+}
+
+fn connect(path: &Path) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection =
+        Connection::open_with_flags(path, flags).map_err(|error| Error::sql(path, error))?;
+    // Where the file can't be written, SQLite falls back to reading without a word.
+    if connection
+        .is_readonly(MAIN_DB)
+        .map_err(|error| Error::sql(path, error))?
+    {
+        return Err(Error::io(path, io::ErrorKind::PermissionDenied.into()));
+    }
+    prepare(&connection).map_err(|error| Error::sql(path, error))?;
+    Ok(connection)
+}
+
+fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    settle_in(connection)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "normal")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)
+}
+
+/// After a writer that did not end well: a failed disk shows here, not in the middle of a run.
+fn look_for_damage(path: &Path, connection: &Connection) -> Result<(), Error> {
+    let found: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(|error| Error::sql(path, error))?;
+    if found == "ok" {
+        return Ok(());
+    }
+    Err(Error::Damaged {
+        path: path.to_owned(),
+        what: found,
+    })
+}
+
+/// Brings an older schema up to date, after having put a copy of the mirror aside.
+fn migrate(path: &Path, connection: &mut Connection) -> Result<(), Error> {
+    let schema = schema(connection).map_err(|error| Error::sql(path, error))?;
+    if schema > SCHEMA {
+        return Err(Error::Newer {
+            path: path.to_owned(),
+            found: schema,
+            known: SCHEMA,
+        });
+    }
+    if schema == SCHEMA {
+        return Ok(());
+    }
+    back_up(connection, path, schema)?;
+    fail::fail_point!("mirror::migration-before-commit");
+    to_latest(path, connection)?;
+    fail::fail_point!("mirror::migration-after-commit");
+    Ok(())
+}
+
+/// The schema that a database has, its log included.
+pub(super) fn schema(connection: &Connection) -> rusqlite::Result<u32> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+fn to_latest(path: &Path, connection: &mut Connection) -> Result<(), Error> {
+    connection.set_transaction_behavior(rusqlite::TransactionBehavior::Immediate);
+    Migrations::new(MIGRATIONS.map(M::up).to_vec())
+        .to_latest(connection)
+        .map_err(|error| match error {
+            rusqlite_migration::Error::RusqliteError { err, .. } => Error::sql(path, err),
+            other => Error::Damaged {
+                path: path.to_owned(),
+                what: other.to_string(),
+            },
+        })
+}
+
+/// Copies the mirror to `<mirror>.schema-<schema>`, whole or not at all.
+fn back_up(connection: &Connection, path: &Path, schema: u32) -> Result<PathBuf, Error> {
+    let backup = beside(path, &format!(".schema-{schema}"));
+    let unfinished = beside(&backup, ".new");
+    new_file(&unfinished).map_err(|error| Error::io(&unfinished, error))?;
+    connection
+        .backup(MAIN_DB, &unfinished, None)
+        .map_err(|error| Error::sql(&unfinished, error))?;
+    put_in_place(&unfinished, &backup)?;
+    Ok(backup)
 }

@@ -1,8 +1,15 @@
-//! The queue of customers whose details are to be fetched, and those that are due to be asked again.
+//! The queue of customers whose details are to be fetched. A customer that a list showed waits here
+//! with what the list said of it, until its details are there.
 
 use jiff::Timestamp;
+use roaring::RoaringBitmap;
+use rusqlite::types::ToSql;
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
-use crate::customer::CustomerId;
+use crate::customer::{Customer, CustomerId, Fingerprint, Summary};
+
+use super::memory::RowNumbers;
+use super::row::{At, count, count_at, customer, field_columns, fields, time_at};
 
 /// Why a customer's details are to be fetched. The order is the queue's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +27,18 @@ pub enum Reason {
     Refresh = 4,
     /// All details are asked for again.
     Full = 5,
+}
+
+impl Reason {
+    /// All reasons, in the queue's order.
+    pub const ALL: [Self; 6] = [
+        Self::New,
+        Self::Returned,
+        Self::Changed,
+        Self::Missing,
+        Self::Refresh,
+        Self::Full,
+    ];
 }
 
 /// A place in the queue.
@@ -44,20 +63,200 @@ pub struct Queued {
     pub last_error: Option<String>,
 }
 
-/// A place among those that are due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct DueKey {
-    /// When its details were last verified.
-    pub verified_at: Timestamp,
-    /// The customer's row number.
-    pub row: u32,
+/// What the queue holds of a customer.
+pub(super) struct Entry {
+    pub reason: Reason,
+    pub queued_at: Timestamp,
+    /// The instant of the newest complete walk before that: one which did not show the customer,
+    /// where it was new or had come back.
+    pub absent_until: Option<Timestamp>,
+    /// The list row that queued it; none where no list row did.
+    pub listed: Option<ListedRow>,
 }
 
-/// A customer whose details are old.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Due {
-    /// Its place; also says since when.
-    pub key: DueKey,
-    /// Whom to ask for.
-    pub id: CustomerId,
+/// A list row in the queue.
+pub(super) struct ListedRow {
+    /// The interval counter when it had been received.
+    pub received: u64,
+    pub fingerprint: Fingerprint,
+    /// What it says.
+    pub customer: Customer,
+}
+
+/// The row number of an id that is queued, or has a row in `customers`.
+pub(super) fn row_of(connection: &Connection, id: CustomerId) -> rusqlite::Result<Option<u32>> {
+    connection
+        .prepare_cached(
+            "SELECT row FROM detail_queue WHERE id = ?1
+             UNION ALL SELECT row FROM customers WHERE id = ?1 LIMIT 1",
+        )?
+        .query_row([id], |row| row.get(0))
+        .optional()
+}
+
+/// Queues what a list row shows. The newest list row replaces an older one; a customer that has
+/// no row in `customers` yet stays new.
+pub(super) fn put_listed(
+    connection: &Connection,
+    row: u32,
+    reason: Reason,
+    at: Timestamp,
+    received: u64,
+    summary: Summary,
+) -> rusqlite::Result<()> {
+    let id = summary.id;
+    let fingerprint = Fingerprint::of(&summary).0;
+    let customer = Customer::from(summary);
+    let head: [&dyn ToSql; 6] = [&row, &id, &reason, &At(at), &count(received), &fingerprint];
+    let fields = fields(&customer);
+    let values = head
+        .into_iter()
+        .chain(fields.iter().map(|field| field as &dyn ToSql));
+    connection
+        .prepare_cached(concat!(
+            "INSERT INTO detail_queue (row, id, reason, queued_at, listed, fingerprint, ",
+            field_columns!(),
+            ", absent_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+                (SELECT last_complete_as_of FROM memory))
+             ON CONFLICT (row) DO UPDATE SET
+                reason = iif(reason = 0, 0, excluded.reason),
+                listed = excluded.listed, fingerprint = excluded.fingerprint,
+                name = excluded.name, tier_name = excluded.tier_name,
+                subscription_status = excluded.subscription_status,
+                member_count = excluded.member_count, created_at = excluded.created_at,
+                owner_user_id = excluded.owner_user_id, extra = excluded.extra,
+                absent = excluded.absent
+             WHERE listed IS NULL OR listed < excluded.listed"
+        ))?
+        .execute(params_from_iter(values))?;
+    Ok(())
+}
+
+/// Queues known customers for another reason than a list row.
+pub(super) fn put(
+    connection: &Connection,
+    rows: &RoaringBitmap,
+    reason: Reason,
+    at: Timestamp,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO detail_queue (row, id, reason, queued_at, absent, absent_until)
+         SELECT row, id, ?2, ?3, ?4, (SELECT last_complete_as_of FROM memory) FROM (SELECT row, id FROM customers UNION
+                                          SELECT row, id FROM detail_queue) WHERE row = ?1
+         ON CONFLICT (row) DO UPDATE SET reason = excluded.reason WHERE excluded.reason = 3",
+    )?;
+    for row in rows {
+        statement.execute(params![row, reason, At(at), NO_FIELD])?;
+    }
+    Ok(())
+}
+
+/// Queues a customer by id, and gives a row number to one that nobody knows.
+pub(super) fn put_id(
+    connection: &Connection,
+    numbers: &mut RowNumbers,
+    id: CustomerId,
+    reason: Reason,
+    at: Timestamp,
+) -> rusqlite::Result<u32> {
+    let row = row_of(connection, id)?.unwrap_or_else(|| numbers.draw());
+    connection
+        .prepare_cached(
+            "INSERT INTO detail_queue (row, id, reason, queued_at, absent, absent_until)
+             VALUES (?1, ?2, ?3, ?4, ?5, (SELECT last_complete_as_of FROM memory))
+             ON CONFLICT (row) DO NOTHING",
+        )?
+        .execute(params![row, id, reason, At(at), NO_FIELD])?;
+    Ok(row)
+}
+
+/// `absent` where there was no list row.
+const NO_FIELD: i64 = 0xff;
+
+/// What the queue holds of the customer with this row number.
+pub(super) fn entry(
+    connection: &Connection,
+    row: u32,
+    id: CustomerId,
+) -> rusqlite::Result<Option<Entry>> {
+    connection
+        .prepare_cached(concat!(
+            "SELECT reason, queued_at, absent_until, listed, fingerprint, ",
+            field_columns!(),
+            " FROM detail_queue WHERE row = ?1"
+        ))?
+        .query_row([row], |row| {
+            Ok(Entry {
+                reason: row.get(0)?,
+                queued_at: row.get::<_, At>(1)?.0,
+                absent_until: time_at(row, 2)?,
+                listed: listed_row(row, id)?,
+            })
+        })
+        .optional()
+}
+
+fn listed_row(row: &Row<'_>, id: CustomerId) -> rusqlite::Result<Option<ListedRow>> {
+    let Some(received) = row.get::<_, Option<i64>>(3)? else {
+        return Ok(None);
+    };
+    Ok(Some(ListedRow {
+        received: received.cast_unsigned(),
+        fingerprint: Fingerprint(row.get(4)?),
+        customer: customer(row, 5, id)?,
+    }))
+}
+
+/// Takes a customer out of the queue.
+pub(super) fn remove(connection: &Connection, row: u32) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM detail_queue WHERE row = ?1")?
+        .execute([row])?;
+    Ok(())
+}
+
+/// Notes that a customer was asked for in vain, where it is queued.
+pub(super) fn note_attempt(connection: &Connection, row: u32, why: &str) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE detail_queue SET attempts = attempts + 1, last_error = ?2 WHERE row = ?1",
+        )?
+        .execute(params![row, why])?;
+    Ok(())
+}
+
+/// The next `most` after `after`.
+pub(super) fn next(
+    connection: &Connection,
+    after: Option<QueueKey>,
+    most: u32,
+) -> rusqlite::Result<Vec<Queued>> {
+    let (reason, row) = after.map_or((-1, 0), |key| (key.reason as i64, key.row));
+    connection
+        .prepare_cached(
+            "SELECT reason, row, id, attempts, last_error FROM detail_queue
+             WHERE (reason, row) > (?1, ?2) ORDER BY reason, row LIMIT ?3",
+        )?
+        .query_map(params![reason, row, most], |row| {
+            Ok(Queued {
+                key: QueueKey {
+                    reason: row.get(0)?,
+                    row: row.get(1)?,
+                },
+                id: row.get(2)?,
+                attempts: row.get(3)?,
+                last_error: row.get(4)?,
+            })
+        })?
+        .collect()
+}
+
+/// How many wait, by reason.
+pub(super) fn lengths(connection: &Connection) -> rusqlite::Result<Vec<(Reason, u64)>> {
+    connection
+        .prepare_cached(
+            "SELECT reason, count(*) FROM detail_queue GROUP BY reason ORDER BY reason",
+        )?
+        .query_map([], |row| Ok((row.get(0)?, count_at(row, 1)?)))?
+        .collect()
 }

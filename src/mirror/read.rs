@@ -1,149 +1,86 @@
 //! Readers: one instant of the mirror, for the lake, the status page and the commands that only look.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use roaring::RoaringBitmap;
-use rusqlite::{Connection, Transaction};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use crate::customer::{Customer, CustomerId};
-use crate::report::{Report, RunId};
+use crate::customer::CustomerId;
+use crate::report::Report;
 
-use super::{Error, Known, Memory, Op, Reason};
+use super::header::Header;
+use super::open::{self, SCHEMA};
+use super::row::count_at;
+use super::{
+    CustomerOrder, CustomerRow, Error, Kept, KeptRejected, Known, Memory, Reason, Version,
+    VersionOrder, VersionRow, check, customers, known, living, memory, queue, rejected, rows, runs,
+    versions,
+};
 
 /// A read-only connection to a mirror. It writes not a byte, and works while a
 /// [`Mirror`](super::Mirror) writes.
 pub struct Reader {
     connection: Connection,
+    path: PathBuf,
 }
 
 impl Reader {
     /// Opens the mirror at `path` for reading; [`Error::NoMirror`] where there is none yet.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        unimplemented!()
+        let Some(header) = Header::read(path)? else {
+            return Err(Error::NoMirror {
+                path: path.to_owned(),
+            });
+        };
+        header.must_be_ours(path)?;
+        let sql = |error| Error::sql(path, error);
+        let connection = connect(path)?;
+        open::settle_in(&connection).map_err(sql)?;
+        match open::schema(&connection).map_err(sql)? {
+            SCHEMA => Ok(Self {
+                connection,
+                path: path.to_owned(),
+            }),
+            found if found > SCHEMA => Err(Error::Newer {
+                path: path.to_owned(),
+                found,
+                known: SCHEMA,
+            }),
+            found => Err(Error::Older {
+                path: path.to_owned(),
+                found,
+                known: SCHEMA,
+            }),
+        }
     }
 
     /// The mirror as it is now. While the snapshot lives, the mirror's log can't be folded back.
     pub fn snapshot(&self) -> Result<Snapshot<'_>, Error> {
-        unimplemented!()
+        let begin = || {
+            let transaction =
+                Transaction::new_unchecked(&self.connection, TransactionBehavior::Deferred)?;
+            // A deferred transaction takes its instant with its first look.
+            open::schema(&transaction)?;
+            Ok(transaction)
+        };
+        let transaction = begin().map_err(|error| Error::sql(&self.path, error))?;
+        Ok(Snapshot {
+            transaction,
+            path: &self.path,
+        })
     }
+}
+
+fn connect(path: &Path) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags).map_err(|error| Error::sql(path, error))
 }
 
 /// One instant of a mirror: all its methods speak of the same moment.
 pub struct Snapshot<'reader> {
     transaction: Transaction<'reader>,
-}
-
-/// In which order customers are given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CustomerOrder {
-    /// By row number: the fastest.
-    Row,
-    /// By `created_at` (those without first), then `id`.
-    Creation,
-}
-
-/// In which order versions are given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VersionOrder {
-    /// By the customer's id, then `valid_from`.
-    Customer,
-    /// By `valid_from`, then the customer's row number.
-    Time,
-}
-
-/// A customer as the mirror has it, borrowed from the row being read. Times are microseconds since
-/// 1970-01-01T00:00:00Z. A field that is absent and one that is null are both `None` here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the columns of the table of the same name")]
-pub struct CustomerRow<'row> {
-    pub id: &'row str,
-    pub name: Option<&'row str>,
-    pub tier_name: Option<&'row str>,
-    pub tier_id: Option<&'row str>,
-    pub subscription_status: Option<&'row str>,
-    pub subscription_enabled: Option<bool>,
-    pub member_count: Option<i64>,
-    pub created_at: Option<i64>,
-    pub owner_user_id: Option<&'row str>,
-    pub extra: Option<&'row str>,
-    pub first_seen_at: i64,
-    pub changed_at: i64,
-    pub detail_verified_at: Option<i64>,
-    pub unlisted_since: Option<i64>,
-    pub deleted_at: Option<i64>,
-}
-
-/// A version as the mirror has it, borrowed from the row being read. Times as in [`CustomerRow`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the columns of the table of the same name")]
-pub struct VersionRow<'row> {
-    pub customer_id: &'row str,
-    pub name: Option<&'row str>,
-    pub tier_name: Option<&'row str>,
-    pub tier_id: Option<&'row str>,
-    pub subscription_status: Option<&'row str>,
-    pub subscription_enabled: Option<bool>,
-    pub member_count: Option<i64>,
-    pub created_at: Option<i64>,
-    pub owner_user_id: Option<&'row str>,
-    pub extra: Option<&'row str>,
-    pub op: Op,
-    pub valid_from: i64,
-    pub valid_to: Option<i64>,
-    pub not_before: Option<i64>,
-    pub run_id: &'row str,
-}
-
-/// A customer with all that the mirror keeps of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
-    /// Its row number.
-    pub row: u32,
-    /// Its fields.
-    pub customer: Customer,
-    /// When a list first showed it.
-    pub first_seen_at: Timestamp,
-    /// When a declared field last changed, or it was deleted or came back.
-    pub changed_at: Timestamp,
-    /// When its details were last verified.
-    pub detail_verified_at: Option<Timestamp>,
-    /// Since when it lives though a proved list does not show it.
-    pub unlisted_since: Option<Timestamp>,
-    /// When it was found to be deleted.
-    pub deleted_at: Option<Timestamp>,
-}
-
-/// One version of a customer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Version {
-    /// Its fields.
-    pub customer: Customer,
-    /// What happened.
-    pub op: Op,
-    /// From when on it held.
-    pub valid_from: Timestamp,
-    /// Until when; none while it holds.
-    pub valid_to: Option<Timestamp>,
-    /// When the state before was last verified: the change lies between this and `valid_from`.
-    pub not_before: Option<Timestamp>,
-    /// The run that saw it.
-    pub run: RunId,
-}
-
-/// A row that could not be taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptRejected {
-    /// The row as it came.
-    pub raw: String,
-    /// What was wrong with it.
-    pub why: String,
-    /// When it last came.
-    pub at: Timestamp,
-    /// The run that it last came to.
-    pub run: RunId,
-    /// How often it came.
-    pub times: u64,
+    path: &'reader Path,
 }
 
 /// How the mirror stands.
@@ -176,7 +113,7 @@ impl Snapshot<'_> {
         order: CustomerOrder,
         each: impl FnMut(&CustomerRow<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        unimplemented!()
+        rows::customers(&self.transaction, self.path, order, each)
     }
 
     /// Gives every version to `each`, and stops at its first error.
@@ -185,7 +122,7 @@ impl Snapshot<'_> {
         order: VersionOrder,
         each: impl FnMut(&VersionRow<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        unimplemented!()
+        rows::versions(&self.transaction, self.path, order, each)
     }
 
     /// Gives every version with `valid_from` in `[from, until)` together with the one before it of
@@ -196,62 +133,91 @@ impl Snapshot<'_> {
         until: Option<Timestamp>,
         each: impl FnMut(&VersionRow<'_>, Option<&VersionRow<'_>>) -> Result<(), E>,
     ) -> Result<(), E> {
-        unimplemented!()
+        rows::changes(&self.transaction, self.path, (from, until), each)
     }
 
     /// All runs, the oldest first.
     pub fn runs(&self) -> Result<Vec<Report>, Error> {
-        unimplemented!()
+        self.ask(runs::all)
     }
 
     /// The last `most` runs, the newest first.
     pub fn last_runs(&self, most: u32) -> Result<Vec<Report>, Error> {
-        unimplemented!()
+        self.ask(|connection| runs::last(connection, most))
     }
 
     /// How the mirror stands.
     pub fn standing(&self) -> Result<Standing, Error> {
-        unimplemented!()
+        self.ask(standing)
     }
 
     /// What is remembered from run to run.
     pub fn memory(&self) -> Result<Memory, Error> {
-        unimplemented!()
+        self.ask(memory::read)
     }
 
     /// One customer.
     pub fn customer(&self, id: CustomerId) -> Result<Option<Kept>, Error> {
-        unimplemented!()
+        self.ask(|connection| {
+            let known = known::known(connection, &[id])?.pop().flatten();
+            known.map_or(Ok(None), |known| customers::read(connection, known.row, id))
+        })
     }
 
     /// One customer's versions, the oldest first; empty where it is not known.
     pub fn history(&self, id: CustomerId) -> Result<Vec<Version>, Error> {
-        unimplemented!()
+        self.ask(|connection| versions::of(connection, id))
     }
 
     /// The last `most` rows that could not be taken, the newest first.
     pub fn rejected(&self, most: u32) -> Result<Vec<KeptRejected>, Error> {
-        unimplemented!()
+        self.ask(|connection| rejected::last(connection, most))
     }
 
     /// What is known of each of these ids, in their order.
     pub fn known(&self, ids: &[CustomerId]) -> Result<Vec<Option<Known>>, Error> {
-        unimplemented!()
+        self.ask(|connection| known::known(connection, ids))
     }
 
     /// The rows of all living customers.
     pub fn alive(&self) -> Result<RoaringBitmap, Error> {
-        unimplemented!()
+        self.ask(living::alive)
     }
 
     /// How many living customers are not queued and were last verified before `verified_before`.
     pub fn due_len(&self, verified_before: Timestamp) -> Result<u64, Error> {
-        unimplemented!()
+        self.ask(|connection| living::due_len(connection, verified_before))
     }
 
     /// What is wrong with the mirror: pages that contradict each other, histories with gaps or
     /// overlaps, rows that differ from their open version. Empty where it is whole.
     pub fn faults(&self) -> Result<Vec<String>, Error> {
-        unimplemented!()
+        self.ask(check::faults)
     }
+
+    fn ask<T>(&self, ask: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+        ask(&self.transaction).map_err(|error| Error::sql(self.path, error))
+    }
+}
+
+fn standing(connection: &Connection) -> rusqlite::Result<Standing> {
+    let count = |sql| {
+        connection
+            .prepare_cached(sql)?
+            .query_row([], |row| count_at(row, 0))
+    };
+    Ok(Standing {
+        alive: living::alive_count(connection)?,
+        deleted: count("SELECT count(*) FROM customers WHERE deleted_at IS NOT NULL")?,
+        unlisted: count("SELECT count(*) FROM customers WHERE unlisted_since IS NOT NULL")?,
+        unverified: count(
+            "SELECT count(*) FROM customers
+             WHERE deleted_at IS NULL AND detail_verified_at IS NULL",
+        )?,
+        versions: count("SELECT count(*) FROM versions")?,
+        rejected: count("SELECT count(*) FROM rejected")?,
+        queued: queue::lengths(connection)?,
+        held: runs::held(connection)?,
+        oldest_verified_at: living::oldest_verified_at(connection)?,
+    })
 }

@@ -1,1 +1,149 @@
-//! Runs.
+//! The runs: one row each, from their first moment on, with all that they counted.
+
+use rusqlite::types::ToSqlOutput;
+use rusqlite::{Connection, Row, ToSql, params_from_iter};
+
+use crate::report::{Counts, Report};
+
+use super::row::{At, count, count_at, time_at};
+
+/// A count's column, and where it stands in [`Counts`].
+type Count = (&'static str, fn(&mut Counts) -> &mut u64);
+
+const COUNTS: [Count; 18] = [
+    ("pages", |it| &mut it.pages),
+    ("list_requests", |it| &mut it.list_requests),
+    ("detail_requests", |it| &mut it.detail_requests),
+    ("retries", |it| &mut it.retries),
+    ("throttled", |it| &mut it.throttled),
+    ("added", |it| &mut it.added),
+    ("changed", |it| &mut it.changed),
+    ("unchanged", |it| &mut it.unchanged),
+    ("reverified", |it| &mut it.reverified),
+    ("reverified_changed", |it| &mut it.reverified_changed),
+    ("deleted", |it| &mut it.deleted),
+    ("undeleted", |it| &mut it.undeleted),
+    ("unlisted", |it| &mut it.unlisted),
+    ("inaccessible", |it| &mut it.inaccessible),
+    ("pending", |it| &mut it.pending),
+    ("held", |it| &mut it.held),
+    ("drift", |it| &mut it.drift),
+    ("rejected", |it| &mut it.rejected),
+];
+
+const COLUMNS: [&str; 8] = [
+    "id",
+    "started_at",
+    "finished_at",
+    "mode",
+    "outcome",
+    "grade",
+    "as_of",
+    "reason",
+];
+
+/// Keeps a run as it is now, in place of what was kept of it before.
+pub(super) fn write(connection: &Connection, report: &Report) -> rusqlite::Result<()> {
+    let mut counts = report.counts;
+    let numbers = COUNTS.map(|(_, of)| count(*of(&mut counts)));
+    let [started, finished, as_of] =
+        [Some(report.started_at), report.finished_at, report.as_of].map(|at| at.map(At));
+    let head: [&dyn ToSql; COLUMNS.len()] = [
+        &report.id,
+        &started,
+        &finished,
+        &report.mode,
+        &report.outcome,
+        &report.grade,
+        &as_of,
+        &report.reason,
+    ];
+    let values: Vec<ToSqlOutput<'_>> = head
+        .into_iter()
+        .chain(numbers.iter().map(|number| number as &dyn ToSql))
+        .map(ToSql::to_sql)
+        .collect::<Result<_, _>>()?;
+    let marks = vec!["?"; values.len()].join(", ");
+    connection
+        .prepare_cached(&format!(
+            "INSERT OR REPLACE INTO runs ({}) VALUES ({marks})",
+            columns()
+        ))?
+        .execute(params_from_iter(values))?;
+    Ok(())
+}
+
+/// The last `most` runs, the newest first.
+pub(super) fn last(connection: &Connection, most: u32) -> rusqlite::Result<Vec<Report>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {} FROM runs ORDER BY id DESC LIMIT ?",
+            columns()
+        ))?
+        .query_map([most], read)?
+        .collect()
+}
+
+/// All runs, the oldest first.
+pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Report>> {
+    connection
+        .prepare_cached(&format!("SELECT {} FROM runs ORDER BY id", columns()))?
+        .query_map([], read)?
+        .collect()
+}
+
+/// Deletions that the newest finished run held back.
+pub(super) fn held(connection: &Connection) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached(
+            "SELECT coalesce((SELECT held FROM runs WHERE finished_at IS NOT NULL
+             ORDER BY id DESC LIMIT 1), 0)",
+        )?
+        .query_row([], |row| count_at(row, 0))
+}
+
+fn columns() -> String {
+    let names: Vec<&str> = COLUMNS
+        .into_iter()
+        .chain(COUNTS.map(|(name, _)| name))
+        .collect();
+    names.join(", ")
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Report> {
+    let mut counts = Counts::default();
+    for (index, (_, of)) in COUNTS.into_iter().enumerate() {
+        *of(&mut counts) = count_at(row, COLUMNS.len() + index)?;
+    }
+    Ok(Report {
+        id: row.get(0)?,
+        started_at: row.get::<_, At>(1)?.0,
+        finished_at: time_at(row, 2)?,
+        mode: row.get(3)?,
+        outcome: row.get(4)?,
+        grade: row.get(5)?,
+        as_of: time_at(row, 6)?,
+        reason: row.get(7)?,
+        counts,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_count_of_a_report_has_its_column() {
+        let value = serde_json::to_value(Counts::default()).expect("counts are numbers");
+        let mut fields: Vec<_> = value
+            .as_object()
+            .expect("an object")
+            .keys()
+            .cloned()
+            .collect();
+        let mut columns = COUNTS.map(|(name, _)| name.to_owned()).to_vec();
+        fields.sort();
+        columns.sort();
+        assert_eq!(columns, fields);
+    }
+}

@@ -1,10 +1,20 @@
 //! What comes of asking for details: a customer's row, its version, its place in the queue.
+//!
+//! The caller says what an answer means; what is decided here is only whether it differs from what
+//! is kept, and so which version is written. Compared is with the row as it stands, over the fields
+//! that the API declares: a field that nobody declared is kept, and changes nothing.
 
 use jiff::Timestamp;
+use roaring::RoaringBitmap;
+use rusqlite::Connection;
 
-use crate::customer::{Customer, CustomerId, Interval, Rejected};
+use crate::customer::{Customer, CustomerId, Field, Interval, Rejected};
+use crate::report::RunId;
 
-use super::Reason;
+use super::customers::{self, Kept};
+use super::queue::{self, Entry, Reason};
+use super::versions::{self, NewVersion, Op};
+use super::{ledger, memory, rejected};
 
 /// One customer that was asked for, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,34 +63,6 @@ pub enum Settlement {
     },
 }
 
-/// What a version says happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Op {
-    /// It was there when twsync first looked.
-    Baseline,
-    /// It came.
-    Insert,
-    /// A declared field changed.
-    Update,
-    /// It was deleted.
-    Delete,
-    /// It came back after it had been deleted.
-    Undelete,
-}
-
-impl Op {
-    /// The word that stands in the mirror and the lake.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Baseline => "baseline",
-            Self::Insert => "insert",
-            Self::Update => "update",
-            Self::Delete => "delete",
-            Self::Undelete => "undelete",
-        }
-    }
-}
-
 /// What settling one customer did to the mirror.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Effect {
@@ -93,4 +75,285 @@ pub struct Effect {
     /// It is still queued: to be asked again next run, or because the list has shown something
     /// newer after these details were asked for.
     pub still_queued: bool,
+}
+
+/// Takes in what came of a group of customers, and enters those that were found as one sighting.
+pub(super) fn settle(
+    connection: &Connection,
+    walk: Option<i64>,
+    run: RunId,
+    details: Vec<Settled>,
+) -> rusqlite::Result<Vec<Effect>> {
+    let settling = Settling::begin(connection, run)?;
+    let mut sightings: Option<(Interval, RoaringBitmap)> = None;
+    let mut last = 0;
+    let mut effects = Vec::with_capacity(details.len());
+    for detail in details {
+        last = last.max(detail.interval.received);
+        if matches!(detail.outcome, Settlement::Found(_)) {
+            let (of_all, rows) =
+                sightings.get_or_insert_with(|| (detail.interval, RoaringBitmap::new()));
+            of_all.sent = of_all.sent.min(detail.interval.sent);
+            of_all.received = of_all.received.max(detail.interval.received);
+            rows.insert(detail.row);
+        }
+        effects.push(settling.settle(detail)?);
+    }
+    memory::counted(connection, last + 1)?;
+    if let (Some(walk), Some((interval, rows))) = (walk, sightings) {
+        ledger::enter_details(connection, walk, interval, rows)?;
+    }
+    Ok(effects)
+}
+
+/// What holds for all details of one transaction.
+struct Settling<'t> {
+    connection: &'t Connection,
+    run: RunId,
+    /// What a customer's first version says happened.
+    first: Op,
+    /// The instant of the newest complete walk.
+    last_complete_as_of: Option<Timestamp>,
+}
+
+/// One customer as it stands before its answer is taken in.
+struct Before {
+    row: u32,
+    at: Timestamp,
+    kept: Option<Kept>,
+    queued: Option<Entry>,
+}
+
+/// A version's op and its `not_before`.
+type Change = (Op, Option<Timestamp>);
+
+impl<'t> Settling<'t> {
+    fn begin(connection: &'t Connection, run: RunId) -> rusqlite::Result<Self> {
+        let memory = memory::read(connection)?;
+        Ok(Self {
+            connection,
+            run,
+            first: if memory.baseline_done {
+                Op::Insert
+            } else {
+                Op::Baseline
+            },
+            last_complete_as_of: memory.last_complete_as_of,
+        })
+    }
+
+    /// Takes in what came of one customer: its row, its version, its queue entry.
+    fn settle(&self, detail: Settled) -> rusqlite::Result<Effect> {
+        let Settled {
+            row,
+            id,
+            interval,
+            at,
+            outcome,
+        } = detail;
+        let before = Before {
+            row,
+            at,
+            kept: customers::read(self.connection, row, id)?,
+            queued: queue::entry(self.connection, row, id)?,
+        };
+        let was_queued = before.queued.as_ref().map(|queued| queued.reason);
+        let newest = before.holds_newest(interval);
+        let (version, answered) = match outcome {
+            Settlement::Found(customer) => (self.found(before, *customer, newest, false)?, true),
+            Settlement::Unlisted(customer) => (self.found(before, *customer, newest, true)?, true),
+            Settlement::Deleted { not_before } => (self.deleted(before, not_before)?, true),
+            Settlement::FromSummary { why: said } | Settlement::Inaccessible { said } => {
+                (self.listed(before, &said)?, false)
+            }
+            Settlement::Rejected(raw) => {
+                rejected::put(self.connection, self.run, at, &raw)?;
+                (self.listed(before, &raw.why)?, false)
+            }
+            Settlement::Pending { why } => {
+                queue::note_attempt(self.connection, row, &why)?;
+                (None, false)
+            }
+        };
+        if was_queued.is_some() && answered && newest {
+            queue::remove(self.connection, row)?;
+        }
+        let still_queued = was_queued.is_some() && !(answered && newest);
+        Ok(Effect {
+            row,
+            version,
+            was_queued,
+            still_queued,
+        })
+    }
+
+    /// Its details are here.
+    fn found(
+        &self,
+        before: Before,
+        customer: Customer,
+        newest: bool,
+        unlisted: bool,
+    ) -> rusqlite::Result<Option<Op>> {
+        let (mut kept, change) = self.turn(&before, customer);
+        kept.detail_verified_at = Some(before.at);
+        if unlisted {
+            kept.unlisted_since = kept.unlisted_since.or(Some(before.at));
+        }
+        if let Some(listed) = before.queued.and_then(|queued| queued.listed)
+            && newest
+        {
+            kept.listed_fingerprint = Some(listed.fingerprint);
+        }
+        self.write(before.kept.is_some(), &kept, change)
+    }
+
+    /// All that there is of it is what the list says, where the list said anything.
+    fn listed(&self, before: Before, why: &str) -> rusqlite::Result<Option<Op>> {
+        queue::note_attempt(self.connection, before.row, why)?;
+        let Some(listed) = before
+            .queued
+            .as_ref()
+            .and_then(|queued| queued.listed.as_ref())
+        else {
+            return Ok(None);
+        };
+        let kept = before.kept.as_ref();
+        let customer = with_summary(kept.map(|kept| &kept.customer), &listed.customer);
+        let (kept, change) = self.turn(&before, customer);
+        if change.is_none() {
+            return Ok(None);
+        }
+        self.write(before.kept.is_some(), &kept, change)
+    }
+
+    /// It is gone. One that a list showed and nobody ever kept has lived all the same: it gets its
+    /// first version, of when it was listed, and then its last.
+    fn deleted(
+        &self,
+        before: Before,
+        not_before: Option<Timestamp>,
+    ) -> rusqlite::Result<Option<Op>> {
+        let mut kept = match (&before.kept, &before.queued) {
+            (Some(kept), _) if kept.deleted_at.is_some() => return Ok(None),
+            (Some(kept), _) => kept.clone(),
+            (
+                None,
+                Some(Entry {
+                    listed: Some(listed),
+                    queued_at,
+                    ..
+                }),
+            ) => {
+                let (mut kept, change) = self.turn(&before, listed.customer.clone());
+                kept.changed_at = *queued_at;
+                self.write(false, &kept, change)?;
+                kept
+            }
+            (None, _) => return Ok(None),
+        };
+        let not_before = not_before
+            .unwrap_or_else(|| last_verified(&kept))
+            .max(kept.changed_at);
+        kept.changed_at = versions::later(kept.changed_at, before.at);
+        kept.deleted_at = Some(kept.changed_at);
+        kept.unlisted_since = None;
+        self.write(true, &kept, Some((Op::Delete, Some(not_before))))
+    }
+
+    /// The customer with these fields, alive, and which version that makes.
+    fn turn(&self, before: &Before, customer: Customer) -> (Kept, Option<Change>) {
+        let queued = before.queued.as_ref();
+        let absent_until = queued.map_or(self.last_complete_as_of, |queued| queued.absent_until);
+        let Some(kept) = &before.kept else {
+            let kept = Kept {
+                row: before.row,
+                customer,
+                first_seen_at: queued.map_or(before.at, |queued| queued.queued_at),
+                changed_at: before.at,
+                detail_verified_at: None,
+                unlisted_since: None,
+                deleted_at: None,
+                listed_fingerprint: None,
+            };
+            let not_before = absent_until.filter(|_| self.first == Op::Insert);
+            return (kept, Some((self.first, not_before)));
+        };
+        let op = if kept.deleted_at.is_some() {
+            Some((Op::Undelete, absent_until))
+        } else if !versions::same_fields(&kept.customer, &customer) {
+            Some((Op::Update, Some(last_verified(kept))))
+        } else {
+            None
+        };
+        let change =
+            op.map(|(op, at)| (op, Some(at.unwrap_or(kept.changed_at).max(kept.changed_at))));
+        let mut next = Kept {
+            customer,
+            deleted_at: None,
+            ..kept.clone()
+        };
+        if change.is_some() {
+            next.changed_at = versions::later(kept.changed_at, before.at);
+        }
+        (next, change)
+    }
+
+    fn write(
+        &self,
+        exists: bool,
+        kept: &Kept,
+        change: Option<Change>,
+    ) -> rusqlite::Result<Option<Op>> {
+        if exists {
+            customers::update(self.connection, kept)?;
+        } else {
+            customers::insert(self.connection, kept)?;
+        }
+        let Some((op, not_before)) = change else {
+            return Ok(None);
+        };
+        let version = NewVersion {
+            row: kept.row,
+            customer: &kept.customer,
+            op,
+            valid_from: kept.changed_at,
+            not_before,
+            run: self.run,
+        };
+        versions::append(self.connection, &version)?;
+        Ok(Some(op))
+    }
+}
+
+impl Before {
+    /// True where no list row that is queued came after this was asked for. Details that were
+    /// asked for earlier may be older than it, and must not stand for it.
+    fn holds_newest(&self, interval: Interval) -> bool {
+        let queued = self.queued.as_ref();
+        let listed = queued.and_then(|queued| queued.listed.as_ref());
+        listed.is_none_or(|listed| listed.received <= interval.sent)
+    }
+}
+
+fn last_verified(kept: &Kept) -> Timestamp {
+    kept.detail_verified_at.unwrap_or(kept.changed_at)
+}
+
+/// What is kept, with what the list says in its place. What the list does not speak of stays.
+fn with_summary(kept: Option<&Customer>, listed: &Customer) -> Customer {
+    let Some(kept) = kept else {
+        return listed.clone();
+    };
+    let owner = match &listed.owner_user_id {
+        Field::Absent => &kept.owner_user_id,
+        said => said,
+    };
+    Customer {
+        tier_id: kept.tier_id.clone(),
+        subscription_enabled: kept.subscription_enabled.clone(),
+        owner_user_id: owner.clone(),
+        extra: kept.extra.clone(),
+        ..listed.clone()
+    }
 }

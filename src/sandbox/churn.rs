@@ -97,13 +97,14 @@ fn live(customer: &mut Customer, random: &mut Rng) -> Event {
         Field::Absent | Field::Null => String::new(),
     };
     match (status.as_str(), random.u8(..100)) {
-        ("active", 0..=9) => turn(customer, "canceled", Event::Canceled),
         ("active", 10..=19) => turn(customer, "past_due", Event::FellBehind),
         ("active", 20..=49) => change_tier(customer),
         ("trialing" | "past_due" | "unpaid" | "paused" | "incomplete", 0..=69) => {
             turn(customer, "active", Event::Converted)
         }
-        ("trialing" | "past_due" | "unpaid", _) => turn(customer, "canceled", Event::Canceled),
+        ("active", 0..=9) | ("trialing" | "past_due" | "unpaid", _) => {
+            turn(customer, "canceled", Event::Canceled)
+        }
         _ => grow(customer, random),
     }
 }

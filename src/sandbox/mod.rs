@@ -15,12 +15,32 @@
 //! # drop(base_url); Ok(()) }
 //! ```
 //!
+//! What goes wrong is a matter of rules, and a rule can also call the test: here the world changes
+//! between two pages, and then the third page fails twice.
+//!
+//! ```no_run
+//! # fn example(sandbox: &twsync::sandbox::Sandbox) {
+//! use twsync::sandbox::{Action, On, Place, Rule};
+//!
+//! let world = sandbox.world();
+//! let arrival = Action::after(move |_| {
+//!     world.insert(Place::Head);
+//! });
+//! sandbox.faults().add(Rule::on(On::Page(1)).nth(1).does(arrival));
+//! let fault = sandbox.faults().add(Rule::on(On::Page(3)).times(2).does(Action::status(503)));
+//! assert_eq!(fault.struck(), 0);
+//! # }
+//! ```
+//!
 //! It takes the bearer token [`TOKEN`] and the pair [`KEY`], [`SECRET`], until
 //! [`Sandbox::change`] says otherwise.
 
 mod access;
+mod action;
 mod churn;
 mod customer;
+mod encoding;
+mod faults;
 mod limit;
 mod list;
 mod log;
@@ -32,7 +52,10 @@ mod reply;
 mod row;
 mod server;
 mod site;
+mod socket;
 mod state;
+mod strike;
+mod tamper;
 mod target;
 mod vocabulary;
 mod world;
@@ -41,8 +64,11 @@ use std::io;
 use std::sync::Arc;
 
 pub use access::{Access, KEY, SECRET, TOKEN};
+pub use action::Action;
 pub use churn::{Change, Event};
 pub use customer::{Customer, Field};
+pub use encoding::Encoding;
+pub use faults::{Fault, Faults, On, Rule};
 pub use limit::{RateLimit, RetryAfter};
 pub use log::{Entry, Requests};
 pub use options::{Dialect, ErrorBody, Items, Latency, Options, Oversize};
@@ -85,6 +111,11 @@ impl Sandbox {
     /// What was asked so far.
     pub fn requests(&self) -> Requests {
         self.site.requests.clone()
+    }
+
+    /// The rules by which requests go wrong.
+    pub fn faults(&self) -> Faults {
+        self.site.faults.clone()
     }
 
     /// Changes the options for all requests that come from now on: another dialect, other

@@ -48,7 +48,7 @@ pub(super) struct Row {
     pub(super) status: Word,
     pub(super) enabled: Field<bool>,
     pub(super) standing: Standing,
-    pub(super) extra: Option<Box<String>>,
+    pub(super) extra: Option<Box<str>>,
 }
 
 /// How the keys of an answer are cased: the platform's own clients do not agree.
@@ -109,7 +109,7 @@ impl Row {
             enabled: customer.subscription_enabled,
             standing,
             extra: (!customer.extra.is_empty())
-                .then(|| Box::new(Value::Object(customer.extra.clone()).to_string())),
+                .then(|| Value::Object(customer.extra.clone()).to_string().into()),
         }
     }
 
@@ -222,7 +222,7 @@ impl Pen {
 
 fn close(row: &Row, out: &mut Vec<u8>) {
     if let Some(extra) = &row.extra {
-        let members = extra.trim_start_matches('{');
+        let members = extra.strip_prefix('{').expect("packed from a JSON object");
         out.push(b',');
         out.extend_from_slice(members.as_bytes());
     } else {

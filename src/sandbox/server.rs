@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use hyper::body::Incoming;
+use hyper::header::{CONTENT_LENGTH, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -14,7 +15,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::action::Break;
+use super::encoding::Encoding;
+use super::reply::Reply;
 use super::site::{Asked, Site};
+use super::socket::{self, Fuse, Socket};
+use super::strike::Strike;
 use super::target::Target;
 
 /// A listening socket and the tasks behind it.
@@ -80,29 +86,72 @@ async fn accept(
 async fn converse(stream: TcpStream, site: Arc<Site>) {
     // Without it, small answers wait for the client's acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(|request| answer(&site, request));
+    let fuse = Fuse::default();
+    let socket = TokioIo::new(Socket::new(stream, fuse.clone()));
+    let service = service_fn(|request| answer(&site, request, &fuse));
     // How a connection ends is the client's business, or a fault that a test asked for.
     let _ = http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(socket, service)
         .await;
 }
 
-async fn answer(site: &Site, request: Request<Incoming>) -> io::Result<Response<Body>> {
+/// One request from its head to its answer. An error closes the connection without one.
+async fn answer(
+    site: &Site,
+    request: Request<Incoming>,
+    fuse: &Fuse,
+) -> io::Result<Response<Body>> {
     let (uri, headers, method) = (request.uri(), request.headers(), request.method());
     let target = Target::of(uri.path(), uri.query());
     let visit = site.requests.enter(method, uri, headers, target);
     let options = site.options();
+    let strike = Strike(site.faults.strike(target));
     options.latency.pass().await;
+    strike.before(target).await;
     let asked = Asked {
         method,
         uri,
         headers,
         target,
     };
-    let reply = site.reply(&asked, &options, None);
+    let mut reply = strike.rework(site.reply(&asked, &options, strike.rows_of()));
+    if let Some(encoding) = Encoding::accepted(headers).filter(|_| options.compression) {
+        encoding.apply(&mut reply);
+    }
+    strike.after(target);
+    let broken = strike.breaks();
+    if broken == Some(Break::Close) {
+        return Err(io::ErrorKind::ConnectionAborted.into());
+    }
     visit.answered(reply.status.as_u16());
-    let mut response = Response::new(Body::from(reply.body));
-    *response.status_mut() = reply.status;
-    *response.headers_mut() = reply.headers;
-    Ok(response)
+    Ok(response(reply, broken, fuse))
+}
+
+fn response(reply: Reply, broken: Option<Break>, fuse: &Fuse) -> Response<Body> {
+    let Reply {
+        status,
+        mut headers,
+        body,
+    } = reply;
+    let mut promise = |length: usize| headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    let body = match broken {
+        None | Some(Break::Close) => Body::from(body),
+        Some(Break::Endless) => socket::endless(body),
+        Some(Break::Reset) => {
+            promise(body.len());
+            socket::reset_midway(body, fuse.clone())
+        }
+        Some(Break::Short) => {
+            promise(body.len() + 1);
+            socket::too_short(body)
+        }
+        Some(Break::Drip { bytes, every }) => {
+            promise(body.len());
+            socket::drip(body, bytes, every)
+        }
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use hyper::{HeaderMap, Method, StatusCode, Uri};
 
+use super::faults::Faults;
 use super::limit::Limiter;
 use super::list::{self, Query};
 use super::log::Requests;
@@ -18,6 +19,7 @@ use super::target::Target;
 #[derive(Debug)]
 pub(super) struct Site {
     pub(super) requests: Requests,
+    pub(super) faults: Faults,
     options: RwLock<Arc<Options>>,
     limiter: Limiter,
     draws: AtomicU64,
@@ -27,6 +29,7 @@ impl Site {
     pub(super) fn new(options: Options) -> Self {
         Self {
             requests: Requests::new(options.log_capacity),
+            faults: Faults::default(),
             options: RwLock::new(Arc::new(options)),
             limiter: Limiter::default(),
             draws: AtomicU64::default(),

@@ -1,7 +1,325 @@
-//! One run.
+//! One run: walk the list until it is proved, fetch what is new, changed or old, decide who is gone.
+//!
+//! There is one path. A first run, a backfill, a tick of the daemon and a run that takes up one
+//! that was killed all go through [`run`]; the mirror knows where it stands. What is decided is
+//! decided by pure functions ([`certificate`], [`strategy`], [`plan`], [`departures`],
+//! [`freshness`]): values in, values out. This module carries it out.
+//!
+//! It knows no SQL, no JSON and no wall clock but the one it is handed.
 
 pub mod certificate;
+mod depart;
 pub mod departures;
+mod details;
+mod error;
+mod flight;
 pub mod freshness;
+mod pages;
 pub mod passes;
+mod plan;
+mod rehearsal;
+mod round;
+mod store;
 pub mod strategy;
+mod walk;
+
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::{Client, Limits, PaceMemory};
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::customer::CustomerId;
+use crate::mirror::{Memory, Mirror, QueueKey, Reason};
+use crate::report::{Grade, Live, Mode, Outcome, Report, RunId};
+
+pub use error::Error;
+use flight::Flight;
+pub use rehearsal::{Forecast, rehearse};
+use store::Store;
+use walk::Walked;
+
+/// What a run is asked to do.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// An ordinary run, everyone's details again, or only the details of `ids`.
+    pub mode: Mode,
+    /// Requests that may go over the wire, retries counted. None: no budget.
+    pub requests_max: Option<u64>,
+    /// Deletions that a hold is to let through.
+    pub deletions_allowed: u64,
+    /// Whose details to ask for, where the mode is [`Mode::Refresh`].
+    pub ids: Vec<CustomerId>,
+}
+
+impl Job {
+    /// A run in this mode, with no budget and nothing released.
+    pub const fn of(mode: Mode) -> Self {
+        Self {
+            mode,
+            requests_max: None,
+            deletions_allowed: 0,
+            ids: Vec::new(),
+        }
+    }
+}
+
+/// What surrounds a run: settings, time, an onlooker, and the word to stop.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// The settings.
+    pub config: Arc<Config>,
+    /// The wall clock.
+    pub clock: Clock,
+    /// How far the run is, for whoever looks on.
+    pub live: Arc<Live>,
+    /// Cancelled, nothing more is asked; what is in the air is taken in.
+    pub stop: CancellationToken,
+}
+
+/// What came of a run.
+pub struct Ran {
+    /// The mirror, back to who lent it.
+    pub mirror: Mirror,
+    /// What the run did and proved.
+    pub report: Report,
+    /// What a person should know of, though the run went on.
+    pub warnings: Vec<String>,
+    /// What ended it before its end.
+    pub error: Option<Error>,
+}
+
+/// Does one run. However it ends, what it committed stays, its row in `runs` says how it ended and
+/// why, and the next run goes on from there.
+pub async fn run(job: &Job, around: &Surroundings, mirror: Mirror) -> Ran {
+    let report = Report::begin(RunId::new(), job.mode, around.clock.now());
+    let mut store = Store::new(mirror);
+    let (mut report, warnings, mut result) = match Run::begin(job, around, &mut store, report).await
+    {
+        Ok(mut run) => {
+            let result = run.story(job).await;
+            let remembered = run.remember().await;
+            (run.report, run.warnings, result.and(remembered))
+        }
+        Err((report, error)) => (report, Vec::new(), Err(error)),
+    };
+    report.finished_at = Some(around.clock.now());
+    report.outcome = Some(outcome(&report, result.as_ref().err()));
+    report.reason = report.reason.or_else(|| result.as_ref().err().map(say));
+    let finished = report.clone();
+    if let Err(error) = store.with(move |mirror| mirror.finish_run(&finished)).await {
+        result = result.and(Err(error.into()));
+    }
+    Ran {
+        mirror: store.into_mirror(),
+        report,
+        warnings,
+        error: result.err(),
+    }
+}
+
+/// A run in progress.
+struct Run<'a> {
+    store: &'a mut Store,
+    flight: Flight,
+    settings: config::Sync,
+    clock: Clock,
+    live: Arc<Live>,
+    memory: Memory,
+    report: Report,
+    warnings: Vec<String>,
+    /// The walk to be taken up, until [`Run::walk`] takes it.
+    open_walk: Option<crate::mirror::Walk>,
+    /// Customers of whom this run wrote a version.
+    touched: RoaringBitmap,
+    /// No details are asked for: this run is only to tell what it would do.
+    rehearsing: bool,
+}
+
+impl<'a> Run<'a> {
+    /// The whole story.
+    async fn story(&mut self, job: &Job) -> Result<(), Error> {
+        if job.mode == Mode::Refresh {
+            return self.refresh(&job.ids).await;
+        }
+        let walked = self.walk().await?;
+        self.depart(&walked, job.deletions_allowed).await?;
+        self.end_walk(&walked).await?;
+        if job.mode == Mode::Full {
+            self.queue_everyone().await?;
+        }
+        self.fetch_queued(None).await?;
+        self.fetch_due().await?;
+        self.conclude(&walked);
+        Ok(())
+    }
+
+    async fn begin(
+        job: &Job,
+        around: &Surroundings,
+        store: &'a mut Store,
+        report: Report,
+    ) -> Result<Self, (Report, Error)> {
+        let begun = report.clone();
+        let stood = store.with(move |mirror| {
+            mirror.begin_run(&begun)?;
+            Ok((mirror.memory()?, mirror.open_walk()?))
+        });
+        let (memory, open_walk) = match stood.await {
+            Ok(stood) => stood,
+            Err(error) => return Err((report, error.into())),
+        };
+        let client = Client::new(
+            &around.config.api,
+            &around.config.pace,
+            PaceMemory {
+                requests_per_second: memory.requests_per_second,
+                not_before: memory.not_before,
+            },
+            Limits {
+                requests_max: job.requests_max,
+                count_from: memory.count,
+            },
+            around.clock.clone(),
+            Arc::clone(&around.live),
+            around.stop.clone(),
+        );
+        let client = match client {
+            Ok(client) => client,
+            Err(error) => return Err((report, error.into())),
+        };
+        let flight = Flight {
+            client,
+            page_size: around.config.api.page_size,
+            in_flight_max: around.config.pace.in_flight_max as usize,
+            stop: around.stop.clone(),
+        };
+        Ok(Self {
+            store,
+            flight,
+            settings: around.config.sync,
+            clock: around.clock.clone(),
+            live: Arc::clone(&around.live),
+            memory,
+            report,
+            warnings: Vec::new(),
+            open_walk,
+            touched: RoaringBitmap::new(),
+            rehearsing: false,
+        })
+    }
+
+    /// The details of these customers, and nothing else.
+    async fn refresh(&mut self, ids: &[CustomerId]) -> Result<(), Error> {
+        let (wanted, at) = (ids.to_vec(), self.clock.now());
+        let known = self.store.with(move |mirror| mirror.known(&wanted)).await?;
+        let unknown: Vec<String> = ids
+            .iter()
+            .zip(&known)
+            .filter(|(_, known)| known.is_none())
+            .map(|(id, _)| id.to_string())
+            .collect();
+        if !unknown.is_empty() {
+            return Err(Error::Unknown {
+                ids: unknown.join(", "),
+            });
+        }
+        let rows = known.iter().flatten().map(|known| known.row).collect();
+        self.store
+            .with(move |mirror| mirror.enqueue(&rows, Reason::Refresh, at))
+            .await?;
+        self.fetch_named(
+            known
+                .iter()
+                .flatten()
+                .map(|known| known.row)
+                .zip(ids.iter().copied()),
+        )
+        .await
+    }
+
+    /// Queues every living customer, unless a run that did so was cut short: then what it left is
+    /// what there is to do.
+    async fn queue_everyone(&mut self) -> Result<(), Error> {
+        let at = self.clock.now();
+        let before_full = QueueKey {
+            reason: Reason::Refresh,
+            row: u32::MAX,
+        };
+        self.store
+            .with(move |mirror| {
+                if mirror.queue(Some(before_full), 1)?.is_empty() {
+                    let everyone = mirror.alive()?;
+                    mirror.enqueue(&everyone, Reason::Full, at)?;
+                }
+                Ok(())
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// What can only be said at the end of a run that nothing cut short.
+    fn conclude(&mut self, walked: &Walked) {
+        self.memory.baseline_done = true;
+        self.memory.last_complete_as_of = walked.as_of.or(self.memory.last_complete_as_of);
+        self.report.counts.unchanged = (&walked.listed - &self.touched).len();
+        if walked.grade == Grade::Partial && self.report.reason.is_none() {
+            self.report.reason = Some(format!(
+                "the list kept changing: {} passes did not agree, and nothing was proved",
+                walked.passes
+            ));
+        }
+    }
+
+    /// Keeps what the next run is to know, and what the client counted.
+    async fn remember(&mut self) -> Result<(), Error> {
+        let tally = self.flight.client.tally();
+        self.report.counts.list_requests = tally.list_requests;
+        self.report.counts.detail_requests = tally.detail_requests;
+        self.report.counts.retries = tally.retries;
+        self.report.counts.throttled = tally.throttled;
+        let pace = self.flight.client.pace_memory();
+        self.memory.requests_per_second = pace.requests_per_second;
+        self.memory.not_before = pace.not_before;
+        self.memory.count = self.flight.client.count();
+        let memory = self.memory.clone();
+        let pending = self.store.with(move |mirror| {
+            mirror.remember(&memory)?;
+            mirror.queue_len()
+        });
+        self.report.counts.pending = pending.await?;
+        Ok(())
+    }
+
+    /// Says something that a person should know, once.
+    fn warn(&mut self, what: String) {
+        if !self.warnings.contains(&what) {
+            tracing::warn!("{what}");
+            self.warnings.push(what);
+        }
+    }
+}
+
+/// How a run ended, from what it knows at its end.
+fn outcome(report: &Report, error: Option<&Error>) -> Outcome {
+    match error {
+        Some(error) if error.is_interruption() => Outcome::Partial,
+        Some(_) => Outcome::Failed,
+        None if report.counts.held > 0 => Outcome::Held,
+        None if report.grade == Some(Grade::Partial) => Outcome::Partial,
+        None => Outcome::Done,
+    }
+}
+
+/// An error and what lies under it, in one line.
+fn say(error: &Error) -> String {
+    let mut line = error.to_string();
+    let mut under = std::error::Error::source(error);
+    while let Some(cause) = under {
+        line = format!("{line}: {cause}");
+        under = cause.source();
+    }
+    line
+}

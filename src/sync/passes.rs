@@ -279,11 +279,18 @@ pub(super) struct Pass {
 
 /// What is remembered of a page.
 #[derive(Clone, Copy, Debug)]
-struct Page {
+pub(super) struct Page {
     rows: u64,
-    fresh: u64,
+    /// How many of its customers nobody had shown before it.
+    pub(super) fresh: u64,
     total: Option<u64>,
     has_next: Option<bool>,
+}
+
+impl Page {
+    pub(super) fn is_all_fresh(&self) -> bool {
+        self.rows > 0 && self.fresh == self.rows
+    }
 }
 
 impl Pass {
@@ -336,15 +343,14 @@ impl Pass {
         self.details_asked
     }
 
-    /// How many customers of this page nobody had shown before it. None: it was not taken.
-    pub(super) fn fresh(&self, page: u32) -> Option<u64> {
-        self.taken.get(&page).map(|page| page.fresh)
+    /// Whether a page other than page 1 held somebody new.
+    pub(super) fn is_surprised(&self) -> bool {
+        self.taken.range(2..).any(|(_, page)| page.fresh > 0)
     }
 
-    /// Whether a page had been taken and all its customers were new.
-    pub(super) fn is_all_fresh(&self, page: u32) -> bool {
-        let page = self.taken.get(&page);
-        page.is_some_and(|page| page.rows > 0 && page.fresh == page.rows)
+    /// What is remembered of a page. None: it was not taken.
+    pub(super) fn page(&self, page: u32) -> Option<&Page> {
+        self.taken.get(&page)
     }
 
     /// The pages that are still to be asked for, by the page count.

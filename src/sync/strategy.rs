@@ -14,7 +14,10 @@
 //!
 //! So page 1 is always asked for alone and begins a pass, and from the total it gives one knows how
 //! many customers are still to be found: that decides how the pass goes on. A pass that finds all of
-//! them early is left, for the next one to prove.
+//! them early is left, for the next one to prove. Departures since the last run hide as many
+//! arrivals in that number; so the last page, where arrivals may be, is looked at before the rest
+//! even where nobody seems to be new, which costs nothing. Where departures and arrivals still
+//! mislead, a pass more is needed, and so no pass is left unless two more may follow it.
 //!
 //! Values in, a value out: whoever walks calls [`next`] after all answers of the step before have
 //! been taken into the [`Passes`] and the evidence, and it may forget everything in between. A walk
@@ -23,11 +26,12 @@
 use roaring::RoaringBitmap;
 
 use super::certificate::Verdict;
-use super::passes::{Pass, Passes};
+use super::passes::{Page, Pass, Passes};
 
-/// Scouting goes as far as this many pages, or this share of all, whichever is more.
-const SCOUTED_PAGES: u32 = 8;
-const SCOUTED_SHARE: u32 = 10;
+/// One page at a time is asked for up to so many, or up to one in [`LOOKS_SHARE`] of all, whichever
+/// is more. Asking for all pages at once is faster then, though it needs another pass.
+const LOOKS: u32 = 8;
+const LOOKS_SHARE: u32 = 10;
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,13 +70,16 @@ pub fn next(passes: &Passes, verdict: &Verdict, queued: &RoaringBitmap) -> Step 
     if details_suffice(passes, verdict, queued) {
         return Step::Details;
     }
-    if pass.details_asked() || pass.number() > passes.rules().max_passes {
+    if pass.is_complete() && is_settled(passes, verdict) {
+        return Step::Done;
+    }
+    if pass.is_complete() || pass.details_asked() || pass.number() > passes.rules().max_passes {
         return begin_another(passes, queued);
     }
     match outlook(passes, verdict) {
-        Outlook::Scout(page) => alone(pass, page),
+        Outlook::Look(page) => alone(pass, page),
         Outlook::AllFound => begin_another(passes, queued),
-        Outlook::Spread => spread(passes, verdict, queued),
+        Outlook::Spread => spread(pass),
     }
 }
 
@@ -83,6 +90,18 @@ fn begin(pass: u32) -> Step {
 fn alone(pass: &Pass, page: u32) -> Step {
     let pass = pass.number();
     Step::Alone { pass, page }
+}
+
+/// All pages that the pass still lacks, and only then one past the end, if the last one says so.
+fn spread(pass: &Pass) -> Step {
+    let pages = pass.remaining();
+    match pass.past_the_end() {
+        Some(page) if pages.is_empty() => alone(pass, page),
+        _ => Step::Together {
+            pass: pass.number(),
+            pages,
+        },
+    }
 }
 
 /// Another pass, if there may be one. One page past the last pass is allowed where everybody's
@@ -98,22 +117,10 @@ fn begin_another(passes: &Passes, queued: &RoaringBitmap) -> Step {
     }
 }
 
-/// The rest of the pass; when it has come to its end, another one, unless that would be in vain.
-fn spread(passes: &Passes, verdict: &Verdict, queued: &RoaringBitmap) -> Step {
-    let pass = passes.current();
-    let pages = pass.remaining();
-    if !pages.is_empty() {
-        let pass = pass.number();
-        return Step::Together { pass, pages };
-    }
-    if let Some(page) = pass.past_the_end() {
-        return alone(pass, page);
-    }
-    let count_agrees = passes.total() == Some(pass.seen()) && !is_void(verdict);
-    if passes.agree() && !count_agrees {
-        return Step::Done;
-    }
-    begin_another(passes, queued)
+/// Whether a further pass would be in vain: two agree, and the count is none, void, or another.
+fn is_settled(passes: &Passes, verdict: &Verdict) -> bool {
+    let seen = passes.current().seen();
+    passes.agree() && (is_void(verdict) || passes.total() != Some(seen))
 }
 
 /// Whether the details that are to be fetched anyway hold every sighting that the proof lacks. They
@@ -130,8 +137,8 @@ fn details_suffice(passes: &Passes, verdict: &Verdict, queued: &RoaringBitmap) -
 
 /// How a pass whose page 1 is there goes on.
 enum Outlook {
-    /// Some customers are still to be found, and this page is where to look.
-    Scout(u32),
+    /// This page alone: it may hold somebody new.
+    Look(u32),
     /// Page 1 came too early to be proved, but now everybody has been seen: page 1 again.
     AllFound,
     /// All other pages.
@@ -140,16 +147,13 @@ enum Outlook {
 
 fn outlook(passes: &Passes, verdict: &Verdict) -> Outlook {
     let pass = passes.current();
-    let last_pass = pass.number() >= passes.rules().max_passes;
-    if last_pass || is_void(verdict) || pass.is_first_within_reach() || !pass.somebody_was_known() {
+    if is_void(verdict) || !may_be_left(passes) || !pass.somebody_was_known() {
         return Outlook::Spread;
     }
     match passes.deficit() {
-        Some(0) => Outlook::AllFound,
-        Some(deficit) if is_worth_scouting(passes, deficit) => {
-            scout(pass).map_or(Outlook::Spread, Outlook::Scout)
-        }
-        Some(_) | None => Outlook::Spread,
+        None => Outlook::Spread,
+        Some(deficit) if !pass.is_first_within_reach() => find(passes, deficit),
+        Some(_) => make_sure(passes),
     }
 }
 
@@ -158,30 +162,64 @@ fn is_void(verdict: &Verdict) -> bool {
     matches!(verdict, Verdict::Contradiction { .. })
 }
 
-/// Scouting asks for one page at a time; so many customers that it would have to go far are found
-/// faster by asking for all.
-fn is_worth_scouting(passes: &Passes, deficit: u64) -> bool {
+/// Two whole passes prove a quiet list whatever its order, so as many must be left.
+fn may_be_left(passes: &Passes) -> bool {
+    passes.number() + 2 <= passes.rules().max_passes
+}
+
+/// Page 1 counted more customers than were known or on it: so many are to be found. Where they are
+/// too many, or not where arrivals are wont to be, all pages are asked for at once.
+fn find(passes: &Passes, deficit: u64) -> Outlook {
     let pass = passes.current();
-    let far = SCOUTED_PAGES.max(pass.pages() / SCOUTED_SHARE);
-    // As many rows as fill `far` pages can touch one page more, and one look may have been in vain.
-    let scouted = pass.taken().saturating_sub(1);
-    deficit <= u64::from(far) * u64::from(passes.page_size()) && scouted <= far + 1
+    let rows_within_reach = u64::from(pages_worth_a_look(pass)) * u64::from(passes.page_size());
+    if deficit == 0 {
+        return Outlook::AllFound;
+    }
+    if deficit > rows_within_reach || has_looked_enough(pass) {
+        return Outlook::Spread;
+    }
+    where_arrivals_go_on(pass, |page| page.fresh > 0).map_or(Outlook::Spread, Outlook::Look)
 }
 
-/// The page to look at: the next one from the head while pages from there are new, else the next one
-/// from the tail while those are.
-fn scout(pass: &Pass) -> Option<u32> {
-    // Page 2 only if page 1 was all new: a list that shows the newest first is new to the end of a
-    // page before it is new on the next.
-    let head = pass
-        .is_all_fresh(1)
-        .then(|| frontier(pass, 2..=pass.pages()));
-    let tail = || frontier(pass, (2..=pass.pages()).rev());
-    head.flatten().or_else(tail)
+/// Page 1 counted no more than were known or on it, but departures may hide arrivals. If the ends of
+/// the list show somebody new, page 1 can't be proved; arrivals then go on for as long as pages are
+/// all new, and end where one is not.
+fn make_sure(passes: &Passes) -> Outlook {
+    let pass = passes.current();
+    let next = where_arrivals_go_on(pass, |page| page.is_all_fresh());
+    match next {
+        Some(page) if !has_looked_enough(pass) => Outlook::Look(page),
+        None if pass.is_surprised() => Outlook::AllFound,
+        _ => Outlook::Spread,
+    }
 }
 
-/// The first of these pages that was not taken, unless one before it had nothing new.
-fn frontier(pass: &Pass, mut pages: impl Iterator<Item = u32>) -> Option<u32> {
-    let end = pages.find(|page| pass.fresh(*page).is_none_or(|fresh| fresh == 0))?;
-    pass.fresh(end).is_none().then_some(end)
+fn pages_worth_a_look(pass: &Pass) -> u32 {
+    LOOKS.max(pass.pages() / LOOKS_SHARE)
+}
+
+/// So many rows as fill the pages worth a look can touch one page more, and the look at one end of
+/// the list may have been in vain.
+fn has_looked_enough(pass: &Pass) -> bool {
+    pass.taken() > pages_worth_a_look(pass) + 2
+}
+
+/// The next page from the head or the tail, all before it being such that arrivals may go on. Page 2
+/// only if page 1 was all new: a list that shows the newest first is new to the end of a page before
+/// it is new on the next.
+fn where_arrivals_go_on(pass: &Pass, on: impl Fn(&Page) -> bool) -> Option<u32> {
+    let page_1_is_new = pass.page(1).is_some_and(Page::is_all_fresh);
+    let head = || frontier(pass, 2..=pass.pages(), &on);
+    let tail = || frontier(pass, (2..=pass.pages()).rev(), &on);
+    page_1_is_new.then(head).flatten().or_else(tail)
+}
+
+/// The first page that was not taken, if arrivals go on over all before it.
+fn frontier(
+    pass: &Pass,
+    mut pages: impl Iterator<Item = u32>,
+    on: impl Fn(&Page) -> bool,
+) -> Option<u32> {
+    let end = pages.find(|page| !pass.page(*page).is_some_and(&on))?;
+    pass.page(end).is_none().then_some(end)
 }

@@ -1,8 +1,10 @@
 //! A small client of the tests' own: what it sends is all that the sandbox sees.
 
+use std::io::Read;
+
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
-use twsync::sandbox::{Options, Sandbox, TOKEN};
+use twsync::sandbox::{Encoding, Options, Sandbox, TOKEN};
 
 /// A sandbox and a client that holds its token.
 pub(crate) struct Front {
@@ -87,4 +89,19 @@ pub(crate) fn keys(object: &Value) -> Vec<&str> {
         .collect();
     keys.sort_unstable();
     keys
+}
+
+/// A body, decompressed.
+pub(crate) fn unpacked(encoding: Encoding, body: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    match encoding {
+        Encoding::Gzip => flate2::read::GzDecoder::new(body)
+            .read_to_end(&mut plain)
+            .expect("gzip"),
+        Encoding::Zstd => zstd::Decoder::new(body)
+            .expect("zstd")
+            .read_to_end(&mut plain)
+            .expect("zstd"),
+    };
+    plain
 }

@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""Measures what twsync claims of its speed and memory, each as a ratio within one run.
+
+    benches/measure.py backfill | quiet | paced | million | snapshot | all
+
+Needs: a release build (cargo build --release), wrk, and for `snapshot` the Python package duckdb.
+The sandbox runs as a process of its own; wrk and twsync ask it for the same URLs, one after the
+other, with as many connections.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+CONNECTIONS = 32
+TOKEN = "sandbox-token"
+
+
+def binary():
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    return str(target / "release" / "twsync")
+
+
+@contextlib.contextmanager
+def sandbox(customers):
+    """A sandbox of its own process; gives its base URL."""
+    process = subprocess.Popen(
+        [binary(), "--output", "json", "sandbox", "--port", "0", "--customers", str(customers)],
+        stdout=subprocess.PIPE, text=True)
+    try:
+        yield json.loads(process.stdout.readline())["url"]
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def settings(url, folder, rate):
+    """The environment of a twsync that asks this sandbox."""
+    return {
+        "PATH": os.environ["PATH"],
+        "TWSYNC_API__BASE_URL": url,
+        "TWSYNC_API__TOKEN": TOKEN,
+        "TWSYNC_PACE__REQUESTS_PER_SECOND": str(rate),
+        "TWSYNC_PACE__BURST": "10" if rate < 1e6 else "1000000",
+        "TWSYNC_PACE__IN_FLIGHT_MAX": str(CONNECTIONS),
+        "TWSYNC_SYNC__REVERIFY_MAX": "0",
+        "TWSYNC_MIRROR__PATH": f"{folder}/mirror.db",
+        "TWSYNC_LAKE__PATH": f"{folder}/lake",
+    }
+
+
+def once(environment, *arguments):
+    """One run: its report, its seconds from start to exit, its peak memory in MiB."""
+    with tempfile.TemporaryFile("w+") as out:
+        began = time.monotonic()
+        process = subprocess.Popen(
+            [binary(), "-q", "--output", "json", "--once", *arguments], env=environment, stdout=out)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.monotonic() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        text = out.read()
+    if process.returncode != 0:
+        sys.exit(f"twsync --once ended with {process.returncode}: {text}")
+    return json.loads(text), seconds, usage.ru_maxrss / 1024
+
+
+def requests(report):
+    counts = report["counts"]
+    return counts["list_requests"] + counts["detail_requests"] + counts["retries"]
+
+
+def wrk(url, paths, seconds=8):
+    """What wrk reaches on these paths, in requests a second."""
+    origin = re.match(r"https?://[^/]+", url).group(0)
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        listed = ",\n".join(json.dumps(url[len(origin):] + path) for path in paths)
+        script.write(
+            f"local paths = {{{listed}}}\nlocal at = 0\n"
+            f'wrk.headers["Authorization"] = "Bearer {TOKEN}"\n'
+            "request = function()\n  at = at % #paths + 1\n  return wrk.format('GET', paths[at])\nend\n")
+        script.flush()
+        said = subprocess.run(
+            ["wrk", "-t2", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", script.name, origin],
+            check=True, capture_output=True, text=True).stdout
+    if "Non-2xx" in said:
+        sys.exit(f"wrk got errors:\n{said}")
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", said).group(1))
+
+
+def list_paths(pages):
+    return [f"/admin/customers?page={page}&pageSize=100" for page in range(1, pages + 1)]
+
+
+def ids(url, pages):
+    """Every customer's id, as the list shows them."""
+    for path in list_paths(pages):
+        request = urllib.request.Request(url + path, headers={"Authorization": f"Bearer {TOKEN}"})
+        with urllib.request.urlopen(request) as answer:
+            yield from (customer["id"] for customer in json.load(answer)["customers"])
+
+
+def say(name, ratio, bound, better, **figures):
+    kept = ratio >= bound if better == "more" else ratio <= bound
+    shown = "  ".join(f"{key} {value:,.2f}" for key, value in figures.items())
+    sign = "≥" if better == "more" else "≤"
+    print(f"{'ok  ' if kept else 'MISS'} {name}: {ratio:.3f} (wanted {sign} {bound})   {shown}", flush=True)
+
+
+def backfill(customers=20_000):
+    """The first run over everything, against wrk on the same URLs."""
+    pages = customers // 100
+    with sandbox(customers) as url, tempfile.TemporaryDirectory() as folder:
+        paths = list_paths(pages) + [f"/admin/customer/{one}" for one in ids(url, pages)]
+        reached = wrk(url, paths)
+        report, seconds, peak = once(settings(url, folder, 1e9))
+        rate = requests(report) / seconds
+        say("backfill, requests a second ÷ wrk's", rate / reached, 0.35, "more",
+            ours=rate, wrk=reached, seconds=seconds)
+        say("backfill, peak memory in MiB", peak, 60, "less")
+
+
+def quiet(customers=100_000):
+    """A run that finds nothing new, against wrk on the list's pages."""
+    pages = customers // 100
+    with sandbox(customers) as url, tempfile.TemporaryDirectory() as folder:
+        environment = settings(url, folder, 1e9)
+        once(environment)
+        reached = wrk(url, list_paths(pages))
+        report, seconds, peak = once(environment | {"TWSYNC_LAKE__PATH": ""})
+        rate = requests(report) / seconds
+        say("nothing new, pages a second ÷ wrk's", rate / reached, 0.5, "more",
+            ours=rate, wrk=reached, seconds=seconds, peak_MiB=peak)
+
+
+def paced(customers=2_000, rate=200.0):
+    """Under a rate limit: how much longer than requests ÷ rate."""
+    with sandbox(customers) as url, tempfile.TemporaryDirectory() as folder:
+        report, seconds, _ = once(settings(url, folder, rate))
+        ideal = requests(report) / rate
+        say("paced, seconds ÷ (requests ÷ rate)", seconds / ideal, 1.01, "less",
+            seconds=seconds, requests=requests(report))
+
+
+def million(customers=1_000_000):
+    """The first run over a million customers: its peak memory."""
+    with sandbox(customers) as url, tempfile.TemporaryDirectory() as folder:
+        report, seconds, peak = once(settings(url, folder, 1e9))
+        say("a million customers, peak memory in MiB", peak, 120, "less",
+            seconds=seconds, requests=requests(report))
+
+
+def snapshot(customers=1_000_000):
+    """Mirror to published Parquet, against DuckDB's COPY of the same rows from a table of its own."""
+    import duckdb
+
+    with sandbox(customers) as url, tempfile.TemporaryDirectory() as folder:
+        environment = settings(url, folder, 1e9)
+        once(environment)
+        shutil.rmtree(f"{folder}/lake")
+        began = time.monotonic()
+        process = subprocess.Popen([binary(), "-q", "snapshot"], env=environment)
+        _, status, usage = os.wait4(process.pid, 0)
+        ours = time.monotonic() - began
+        if status:
+            sys.exit("twsync snapshot failed")
+        [file] = pathlib.Path(folder, "lake", "customers_snapshot").glob("*/*.parquet")
+        base = duckdb.connect(f"{folder}/table.duckdb")
+        base.execute("SET threads = 2")
+        base.execute(f"CREATE TABLE rows AS SELECT * FROM read_parquet('{file}', hive_partitioning = false)")
+        began = time.monotonic()
+        base.execute(f"COPY rows TO '{folder}/duckdb.parquet' (FORMAT parquet, COMPRESSION zstd)")
+        theirs = time.monotonic() - began
+        say("snapshot, seconds ÷ DuckDB's", ours / theirs, 1.5, "less",
+            ours=ours, duckdb=theirs, peak_MiB=usage.ru_maxrss / 1024)
+        say("snapshot, bytes ÷ DuckDB's", file.stat().st_size / os.stat(f"{folder}/duckdb.parquet").st_size,
+            1.0, "less", bytes=file.stat().st_size)
+
+
+MEASUREMENTS = {it.__name__: it for it in (backfill, quiet, paced, million, snapshot)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("what", choices=[*MEASUREMENTS, "all"])
+    what = parser.parse_args().what
+    for name, measurement in MEASUREMENTS.items():
+        if what in (name, "all"):
+            measurement()
+
+
+if __name__ == "__main__":
+    main()

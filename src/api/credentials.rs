@@ -1,0 +1,287 @@
+//! The credentials: looked up when they are needed, shown as headers that cannot print themselves.
+//!
+//! Files are read anew for every attempt, so that a rotated secret is taken up without a restart.
+
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::error::Error;
+use crate::config;
+
+/// Where the credentials come from.
+pub(super) struct Credentials {
+    source: config::Credentials,
+    /// What was found at the start, where no file can change it.
+    fixed: Option<Arc<Shown>>,
+}
+
+/// Credentials as they were shown to the server in one attempt.
+pub(super) struct Shown {
+    headers: HeaderMap,
+    secrets: Vec<SecretString>,
+}
+
+impl Credentials {
+    /// Looks the credentials up once, so that a wrong setting is found before any request.
+    pub(super) fn new(source: Option<&config::Credentials>) -> Result<Self, Error> {
+        let source = source
+            .cloned()
+            .ok_or_else(|| Error::settings("no credentials for the API are configured"))?;
+        let first = Arc::new(Shown::read(&source)?);
+        let fixed = (!has_a_file(&source)).then_some(first);
+        Ok(Self { source, fixed })
+    }
+
+    /// The credentials as they are now.
+    pub(super) fn look_up(&self) -> Result<Arc<Shown>, Error> {
+        match &self.fixed {
+            Some(shown) => Ok(Arc::clone(shown)),
+            None => Shown::read(&self.source).map(Arc::new),
+        }
+    }
+
+    /// True for `api-key` and `api-secret`, false for a bearer token.
+    pub(super) fn are_a_key_pair(&self) -> bool {
+        matches!(self.source, config::Credentials::KeyPair { .. })
+    }
+}
+
+fn has_a_file(source: &config::Credentials) -> bool {
+    let is_a_file = |source: &_| matches!(source, config::SecretSource::File(_));
+    match source {
+        config::Credentials::Bearer(token) => is_a_file(token),
+        config::Credentials::KeyPair { key, secret } => is_a_file(key) || is_a_file(secret),
+    }
+}
+
+impl Shown {
+    /// The headers to send, each marked as sensitive.
+    pub(super) fn headers(&self) -> HeaderMap {
+        self.headers.clone()
+    }
+
+    /// True where the server would be shown the same again.
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        self.headers == other.headers
+    }
+
+    /// The text without these secrets, wherever the server put one into it.
+    pub(super) fn mask(&self, text: &str) -> String {
+        self.secrets.iter().fold(text.to_owned(), |text, secret| {
+            text.replace(secret.expose_secret(), "[secret]")
+        })
+    }
+
+    fn read(source: &config::Credentials) -> Result<Self, Error> {
+        let mut shown = Self {
+            headers: HeaderMap::new(),
+            secrets: Vec::new(),
+        };
+        match source {
+            config::Credentials::Bearer(token) => {
+                let token = read(token, "api.token")?;
+                let bearer = SecretString::from(format!("Bearer {}", token.expose_secret()));
+                shown.add(AUTHORIZATION, &bearer, token)?;
+            }
+            config::Credentials::KeyPair { key, secret } => {
+                let key = read(key, "api.key")?;
+                let secret = read(secret, "api.secret")?;
+                shown.add(HeaderName::from_static("api-key"), &key.clone(), key)?;
+                shown.add(
+                    HeaderName::from_static("api-secret"),
+                    &secret.clone(),
+                    secret,
+                )?;
+            }
+        }
+        Ok(shown)
+    }
+
+    fn add(
+        &mut self,
+        name: HeaderName,
+        line: &SecretString,
+        secret: SecretString,
+    ) -> Result<(), Error> {
+        let mut value = HeaderValue::from_bytes(line.expose_secret().as_bytes())
+            .map_err(|_| Error::settings(format!("the secret for `{name}` can't be a header")))?;
+        value.set_sensitive(true);
+        self.headers.insert(name, value);
+        self.secrets.push(secret);
+        Ok(())
+    }
+}
+
+/// The secret, without the line break that editors put at a file's end.
+fn read(source: &config::SecretSource, setting: &str) -> Result<SecretString, Error> {
+    let whole = match source {
+        config::SecretSource::Inline(secret) => secret.clone(),
+        config::SecretSource::File(path) => read_file(path, setting)?,
+    };
+    let secret = whole.expose_secret().trim_end_matches(['\r', '\n']);
+    if secret.is_empty() {
+        return Err(Error::settings(format!("`{setting}` is empty")));
+    }
+    if secret.chars().any(char::is_control) {
+        return Err(Error::settings(format!(
+            "`{setting}` holds a control character"
+        )));
+    }
+    Ok(SecretString::from(secret))
+}
+
+/// No secret is longer; a path that leads to something else is noticed.
+const FILE_MAX_BYTES: u64 = 64 << 10;
+
+fn read_file(path: &Path, setting: &str) -> Result<SecretString, Error> {
+    let unreadable = |error: std::io::Error| Error::Settings {
+        what: format!("`{setting}`: the file {} can't be read", path.display()),
+        source: Some(Box::new(error)),
+    };
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let mode = file.metadata().map_err(unreadable)?.mode();
+    if mode & others(path) != 0 {
+        return Err(Error::settings(format!(
+            "`{setting}`: others may read the file {} (mode {:04o}); `chmod 600` it",
+            path.display(),
+            mode & 0o7777
+        )));
+    }
+    let mut text = String::new();
+    file.take(FILE_MAX_BYTES)
+        .read_to_string(&mut text)
+        .map_err(unreadable)?;
+    Ok(SecretString::from(text))
+}
+
+/// The permissions that nobody but the owner may have. systemd hands credentials to an unprivileged
+/// service by an access control list, whose mask shows as permission of the group, in a folder that
+/// only the service can enter (systemd.exec(5), "Credentials").
+fn others(path: &Path) -> u32 {
+    if path.starts_with("/run/credentials") {
+        0o004
+    } else {
+        0o044
+    }
+}
+
+#[cfg(test)]
+impl Shown {
+    /// For tests of what is done with shown credentials.
+    pub(super) fn of_bearer(token: &str) -> Self {
+        let token = config::SecretSource::Inline(SecretString::from(token));
+        Self::read(&config::Credentials::Bearer(token)).expect("usable credentials")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn inline(secret: &str) -> config::SecretSource {
+        config::SecretSource::Inline(SecretString::from(secret))
+    }
+
+    fn credentials(token: config::SecretSource) -> Result<Credentials, Error> {
+        Credentials::new(Some(&config::Credentials::Bearer(token)))
+    }
+
+    fn header(credentials: &Credentials, name: &str) -> String {
+        let headers = credentials.look_up().expect("credentials").headers();
+        let value = headers.get(name).expect("the header");
+        assert!(value.is_sensitive());
+        value.to_str().expect("text").to_owned()
+    }
+
+    /// A file with this content and mode, in a folder that goes when the guard goes.
+    fn file(content: &str, mode: u32) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("token");
+        std::fs::write(&path, content).expect("written");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("set");
+        (folder, path)
+    }
+
+    fn why_not(credentials: Result<Credentials, Error>) -> String {
+        let error = credentials.err().expect("an error");
+        assert_eq!(error.exit(), crate::report::Exit::Config);
+        error.to_string()
+    }
+
+    #[test]
+    fn a_token_or_a_pair_is_shown_and_never_both() {
+        let token = credentials(inline("abc")).expect("usable");
+        assert_eq!(header(&token, "authorization"), "Bearer abc");
+        assert_eq!(token.look_up().expect("credentials").headers().len(), 1);
+        let pair = Credentials::new(Some(&config::Credentials::KeyPair {
+            key: inline("k"),
+            secret: inline("s"),
+        }))
+        .expect("usable");
+        assert_eq!(header(&pair, "api-key"), "k");
+        assert_eq!(header(&pair, "api-secret"), "s");
+        assert_eq!(pair.look_up().expect("credentials").headers().len(), 2);
+    }
+
+    #[test]
+    fn a_line_break_at_the_end_is_trimmed_and_control_characters_are_refused() {
+        let token = credentials(inline("abc\r\n")).expect("usable");
+        assert_eq!(header(&token, "authorization"), "Bearer abc");
+        for bad in ["a\nb", "a\tb", "a\0b", "\u{7f}", "\u{85}", "", "\n"] {
+            let why = why_not(credentials(inline(bad)));
+            assert!(why.contains("api.token"), "{why}");
+            assert!(
+                bad.trim().is_empty() || !why.contains(bad),
+                "shows it: {why}"
+            );
+        }
+    }
+
+    #[test]
+    fn none_at_all_is_a_matter_of_the_settings() {
+        assert!(why_not(Credentials::new(None)).contains("no credentials"));
+    }
+
+    #[test]
+    fn a_file_is_read_anew_each_time() {
+        let (_folder, path) = file("one\n", 0o600);
+        let token = credentials(config::SecretSource::File(path.clone())).expect("usable");
+        assert_eq!(header(&token, "authorization"), "Bearer one");
+        std::fs::write(&path, "two").expect("written");
+        assert_eq!(header(&token, "authorization"), "Bearer two");
+    }
+
+    #[test]
+    fn a_file_that_others_may_read_is_refused() {
+        for mode in [0o640, 0o604, 0o644] {
+            let (_folder, path) = file("abc", mode);
+            let why = why_not(credentials(config::SecretSource::File(path)));
+            assert!(why.contains("chmod 600") && !why.contains("abc"), "{why}");
+        }
+        assert_eq!(
+            others(Path::new("/run/credentials/twsync.service/api-token")),
+            0o004
+        );
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let path = PathBuf::from("/nowhere/token");
+        let why = why_not(credentials(config::SecretSource::File(path)));
+        assert!(why.contains("/nowhere/token"), "{why}");
+    }
+
+    #[test]
+    fn whatever_prints_the_headers_shows_no_secret() {
+        let shown = Shown::of_bearer("s3cret");
+        assert!(!format!("{:?}", shown.headers()).contains("s3cret"));
+    }
+}

@@ -1,0 +1,157 @@
+//! The gate that every single attempt passes: stop, budget, pace, in this order.
+//!
+//! It sleeps, the [`Pacer`] decides. One at a time waits for its turn and the rest queue behind
+//! it, first come, first served.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::PaceMemory;
+use super::error::Error;
+use super::pace::{Pacer, Turn};
+use crate::clock::Clock;
+use crate::config;
+
+/// Lets attempts through.
+pub(super) struct Gate {
+    pacer: Mutex<Pacer>,
+    /// Held by whoever waits for the pacer.
+    turn: tokio::sync::Mutex<()>,
+    /// The pacer's time is counted from here.
+    started: Instant,
+    passed: AtomicU64,
+    requests_max: u64,
+    wait_max: Duration,
+    clock: Clock,
+    stop: CancellationToken,
+}
+
+impl Gate {
+    /// Goes on as an earlier run remembered it.
+    pub(super) fn new(
+        pace: &config::Pace,
+        memory: PaceMemory,
+        requests_max: Option<u64>,
+        clock: Clock,
+        stop: CancellationToken,
+    ) -> Self {
+        let mut pacer = Pacer::new(
+            pace.requests_per_second,
+            pace.burst,
+            memory.requests_per_second,
+        );
+        if let Some(not_before) = memory.not_before {
+            let wait = not_before.duration_since(clock.now());
+            pacer.hold(Duration::ZERO, wait.try_into().unwrap_or_default());
+        }
+        Self {
+            pacer: Mutex::new(pacer),
+            turn: tokio::sync::Mutex::new(()),
+            started: Instant::now(),
+            passed: AtomicU64::new(0),
+            requests_max: requests_max.unwrap_or(u64::MAX),
+            wait_max: pace.wait_max,
+            clock,
+            stop,
+        }
+    }
+
+    /// Waits until one attempt may go, and counts it against the budget. Returns when it went, for
+    /// [`throttled`](Self::throttled).
+    pub(super) async fn pass(&self) -> Result<Duration, Error> {
+        let _turn = self.or_stopped(self.turn.lock()).await?;
+        loop {
+            if self.stop.is_cancelled() {
+                return Err(Error::Stopped);
+            }
+            // Only the holder of the turn counts up, so that nobody slips in between.
+            if self.passed.load(Ordering::Relaxed) >= self.requests_max {
+                return Err(Error::BudgetSpent);
+            }
+            let now = self.now();
+            let turn = self.pacer().ask(now);
+            match turn {
+                Turn::Go => {
+                    self.passed.fetch_add(1, Ordering::Relaxed);
+                    return Ok(now);
+                }
+                Turn::Held(wait) if wait > self.wait_max => return Err(self.asked_to_wait(wait)),
+                Turn::Held(wait) | Turn::Later(wait) => self.rest(wait).await?,
+            }
+        }
+    }
+
+    /// Waits this long, unless the run is told to stop.
+    pub(super) async fn rest(&self, wait: Duration) -> Result<(), Error> {
+        self.or_stopped(tokio::time::sleep(wait)).await
+    }
+
+    /// The server wants no request for this long: everyone waits. An error where that is longer
+    /// than a run sits out.
+    pub(super) fn hold(&self, wait: Duration) -> Result<(), Error> {
+        self.pacer().hold(self.now(), wait);
+        if wait > self.wait_max {
+            return Err(self.asked_to_wait(wait));
+        }
+        Ok(())
+    }
+
+    /// An attempt that passed at `sent` was answered 429.
+    pub(super) fn throttled(&self, sent: Duration) {
+        self.pacer().throttled(self.now(), sent);
+    }
+
+    /// An attempt was answered, by anything but 429.
+    pub(super) fn answered(&self) {
+        self.pacer().answered(self.now());
+    }
+
+    /// Requests a second, as they are allowed now.
+    pub(super) fn rate(&self) -> f64 {
+        self.pacer().rate()
+    }
+
+    /// What the next run is to start from.
+    pub(super) fn memory(&self) -> PaceMemory {
+        let pacer = self.pacer();
+        PaceMemory {
+            requests_per_second: pacer.reduced_rate(),
+            not_before: pacer.held(self.now()).map(|held| self.at(held)),
+        }
+    }
+
+    async fn or_stopped<T>(&self, wait: impl Future<Output = T>) -> Result<T, Error> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(Error::Stopped),
+            done = wait => Ok(done),
+        }
+    }
+
+    fn asked_to_wait(&self, wait: Duration) -> Error {
+        Error::AskedToWait {
+            until: self.at(wait),
+        }
+    }
+
+    /// When `wait` will be over, by the wall clock.
+    fn at(&self, wait: Duration) -> Timestamp {
+        let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
+        self.clock.now().checked_add(wait).unwrap_or(Timestamp::MAX)
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// A panic while the pacer was held leaves it as good as any: its fields bear no invariant
+    /// between them.
+    fn pacer(&self) -> MutexGuard<'_, Pacer> {
+        self.pacer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

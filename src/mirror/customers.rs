@@ -1,0 +1,115 @@
+//! The row of one customer in `customers`.
+
+use jiff::Timestamp;
+use rusqlite::types::ToSql;
+use rusqlite::{Connection, OptionalExtension, params_from_iter};
+
+use crate::customer::{Customer, CustomerId, Fingerprint};
+
+use super::row::{At, FIELDS, customer, field_columns, fields, time_at};
+
+/// A customer with all that the mirror keeps of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Its row number.
+    pub row: u32,
+    /// Its fields.
+    pub customer: Customer,
+    /// When it was first seen.
+    pub first_seen_at: Timestamp,
+    /// When its newest version begins: a declared field changed, it was deleted, or it came back.
+    pub changed_at: Timestamp,
+    /// When its details were last verified.
+    pub detail_verified_at: Option<Timestamp>,
+    /// Since when it lives though a proved list does not show it.
+    pub unlisted_since: Option<Timestamp>,
+    /// When it was found to be deleted.
+    pub deleted_at: Option<Timestamp>,
+    /// Of the list row after which its details were fetched; none where no list row was.
+    pub listed_fingerprint: Option<Fingerprint>,
+}
+
+/// The customer with this row number.
+pub(super) fn read(
+    connection: &Connection,
+    row: u32,
+    id: CustomerId,
+) -> rusqlite::Result<Option<Kept>> {
+    connection
+        .prepare_cached(concat!(
+            "SELECT ",
+            field_columns!(),
+            ", first_seen_at, changed_at, detail_verified_at, unlisted_since, deleted_at,
+               listed_fingerprint FROM customers WHERE row = ?1"
+        ))?
+        .query_row([row], |columns| {
+            Ok(Kept {
+                row,
+                customer: customer(columns, 0, id)?,
+                first_seen_at: columns.get::<_, At>(FIELDS)?.0,
+                changed_at: columns.get::<_, At>(FIELDS + 1)?.0,
+                detail_verified_at: time_at(columns, FIELDS + 2)?,
+                unlisted_since: time_at(columns, FIELDS + 3)?,
+                deleted_at: time_at(columns, FIELDS + 4)?,
+                listed_fingerprint: columns.get::<_, Option<i64>>(FIELDS + 5)?.map(Fingerprint),
+            })
+        })
+        .optional()
+}
+
+/// A customer that has no row yet.
+pub(super) fn insert(connection: &Connection, kept: &Kept) -> rusqlite::Result<()> {
+    write(
+        connection,
+        kept,
+        concat!(
+            "INSERT INTO customers (",
+            field_columns!(),
+            ", first_seen_at, changed_at, detail_verified_at, unlisted_since, deleted_at,
+               listed_fingerprint, row, id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
+        ),
+        &[&kept.customer.id],
+    )
+}
+
+/// A customer that has a row.
+pub(super) fn update(connection: &Connection, kept: &Kept) -> rusqlite::Result<()> {
+    write(
+        connection,
+        kept,
+        concat!(
+            "UPDATE customers SET (",
+            field_columns!(),
+            ", first_seen_at, changed_at, detail_verified_at, unlisted_since, deleted_at,
+               listed_fingerprint)
+             = (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+             WHERE row = ?17"
+        ),
+        &[],
+    )
+}
+
+fn write(
+    connection: &Connection,
+    kept: &Kept,
+    sql: &str,
+    id: &[&dyn ToSql],
+) -> rusqlite::Result<()> {
+    let fields = fields(&kept.customer);
+    let rest: [&dyn ToSql; 7] = [
+        &At(kept.first_seen_at),
+        &At(kept.changed_at),
+        &kept.detail_verified_at.map(At),
+        &kept.unlisted_since.map(At),
+        &kept.deleted_at.map(At),
+        &kept.listed_fingerprint.map(|it| it.0),
+        &kept.row,
+    ];
+    let fields = fields.iter().map(|field| field as &dyn ToSql);
+    let values = fields.chain(rest).chain(id.iter().copied());
+    connection
+        .prepare_cached(sql)?
+        .execute(params_from_iter(values))?;
+    Ok(())
+}

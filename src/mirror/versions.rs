@@ -1,0 +1,147 @@
+//! The history of a customer: versions that follow each other without gap or overlap, of which
+//! exactly one is open.
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::types::ToSql;
+use rusqlite::{Connection, params, params_from_iter};
+
+use crate::customer::{Customer, CustomerId, Field};
+use crate::report::RunId;
+
+use super::row::{At, FIELDS, customer, field_columns, fields, time_at};
+
+/// What a version says happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// It was there when twsync first looked.
+    Baseline,
+    /// It came.
+    Insert,
+    /// A declared field changed.
+    Update,
+    /// It was deleted.
+    Delete,
+    /// It came back after it had been deleted.
+    Undelete,
+}
+
+impl Op {
+    /// The word that stands in the mirror and the lake.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Baseline => "baseline",
+            Self::Insert => "insert",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Undelete => "undelete",
+        }
+    }
+}
+
+/// One version of a customer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Its fields.
+    pub customer: Customer,
+    /// What happened.
+    pub op: Op,
+    /// From when on it held.
+    pub valid_from: Timestamp,
+    /// Until when; none while it holds.
+    pub valid_to: Option<Timestamp>,
+    /// When the state before was last verified: the change lies between this and `valid_from`.
+    pub not_before: Option<Timestamp>,
+    /// The run that saw it.
+    pub run: RunId,
+}
+
+/// A version that is to be written.
+pub(super) struct NewVersion<'c> {
+    pub row: u32,
+    pub customer: &'c Customer,
+    pub op: Op,
+    /// After the `valid_from` of the version before: [`later`] sees to it.
+    pub valid_from: Timestamp,
+    pub not_before: Option<Timestamp>,
+    pub run: RunId,
+}
+
+/// When a version begins whose change was seen at `at`, where the version before began at
+/// `previous`. A clock that was set back makes it begin a microsecond after that, so that
+/// history never runs backwards.
+pub(super) fn later(previous: Timestamp, at: Timestamp) -> Timestamp {
+    let next = previous.saturating_add(SignedDuration::from_micros(1));
+    at.max(next.expect("a duration without calendar units can't fail"))
+}
+
+/// Closes the customer's open version, if it has one, at the instant at which the new one opens.
+pub(super) fn append(connection: &Connection, version: &NewVersion<'_>) -> rusqlite::Result<()> {
+    let valid_from = At(version.valid_from);
+    if !matches!(version.op, Op::Baseline | Op::Insert) {
+        connection
+            .prepare_cached(
+                "UPDATE versions SET valid_to = ?2 WHERE row = ?1 AND valid_to IS NULL",
+            )?
+            .execute(params![version.row, valid_from])?;
+    }
+    let not_before = version.not_before.map(|at| At(at.min(version.valid_from)));
+    let head: [&dyn ToSql; 5] = [
+        &version.row,
+        &valid_from,
+        &not_before,
+        &version.op,
+        &version.run,
+    ];
+    let fields = fields(version.customer);
+    let values = head
+        .into_iter()
+        .chain(fields.iter().map(|field| field as &dyn ToSql));
+    connection
+        .prepare_cached(concat!(
+            "INSERT INTO versions (row, valid_from, not_before, op, run_id, ",
+            field_columns!(),
+            ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        ))?
+        .execute(params_from_iter(values))?;
+    Ok(())
+}
+
+/// True where no declared field differs. What nobody declared does not count, nor does what is
+/// finer than the mirror keeps.
+pub(super) fn same_fields(one: &Customer, other: &Customer) -> bool {
+    let created = |customer: &Customer| match &customer.created_at {
+        Field::Absent => (0, None),
+        Field::Null => (1, None),
+        Field::Value(at) => (2, Some(at.as_microsecond())),
+    };
+    one.name == other.name
+        && one.tier_name == other.tier_name
+        && one.tier_id == other.tier_id
+        && one.subscription_status == other.subscription_status
+        && one.subscription_enabled == other.subscription_enabled
+        && one.member_count == other.member_count
+        && created(one) == created(other)
+        && one.owner_user_id == other.owner_user_id
+}
+
+/// One customer's versions, the oldest first.
+pub(super) fn of(connection: &Connection, id: CustomerId) -> rusqlite::Result<Vec<Version>> {
+    connection
+        .prepare_cached(concat!(
+            "SELECT ",
+            field_columns!(),
+            ", op, valid_from, valid_to, not_before, run_id FROM versions
+             WHERE row = (SELECT row FROM customers WHERE id = ?1) ORDER BY valid_from"
+        ))?
+        .query_map([id], |row| {
+            Ok(Version {
+                customer: customer(row, 0, id)?,
+                op: row.get(FIELDS)?,
+                valid_from: row.get::<_, At>(FIELDS + 1)?.0,
+                valid_to: time_at(row, FIELDS + 2)?,
+                not_before: time_at(row, FIELDS + 3)?,
+                run: row.get(FIELDS + 4)?,
+            })
+        })?
+        .collect()
+}

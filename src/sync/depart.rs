@@ -1,0 +1,229 @@
+//! Those who have left: asked for one by one, and marked deleted only when all of it fits together.
+//!
+//! What fits together is decided in [`departures`](super::departures); here it is carried out.
+
+use std::collections::VecDeque;
+
+use roaring::RoaringBitmap;
+
+use super::certificate::{Complete, Verdict};
+use super::departures::{self, Fate, Heard, Ruling, Tolerance, Why};
+use super::flight::{Answered, Ask, Errand};
+use super::walk::Walked;
+use super::{Error, Run};
+use crate::api::{Answer, Details};
+use crate::customer::CustomerId;
+use crate::mirror::{Settled, Settlement};
+
+/// The errand of asking for a few customers and keeping what they answer.
+struct Hearing {
+    to_ask: VecDeque<(u32, CustomerId)>,
+    heard: Vec<(u32, Details)>,
+}
+
+impl Errand for Hearing {
+    async fn next(&mut self) -> Result<Option<Ask>, Error> {
+        Ok(self
+            .to_ask
+            .pop_front()
+            .map(|(row, id)| Ask::Customer(row, id)))
+    }
+
+    async fn settle(&mut self, answers: Vec<Answered>) -> Result<(), Error> {
+        self.heard
+            .extend(answers.into_iter().filter_map(|answer| match answer {
+                Answered::Customer(row, details) => Some((row, details)),
+                Answered::Page(_) => None,
+            }));
+        Ok(())
+    }
+}
+
+impl Run<'_> {
+    /// Asks for those that a complete walk shows to be gone, and marks deleted who is.
+    pub(super) async fn depart(&mut self, walked: &Walked, allowed: u64) -> Result<(), Error> {
+        let listed = walked.listed.clone();
+        self.store
+            .with(move |mirror| mirror.relisted(&listed))
+            .await?;
+        let Verdict::Complete(proved) = &walked.verdict else {
+            return Ok(());
+        };
+        let suspects = self.suspects(walked, proved, allowed).await?;
+        let canary = self.canary(walked, proved).await?;
+        for few in suspects.chunks(self.flight.in_flight_max) {
+            self.hear(few, canary, walked.id).await?;
+        }
+        Ok(())
+    }
+
+    /// Who is to be asked for: the missing, as far as they are not held back, and those who are
+    /// known to live unlisted.
+    async fn suspects(
+        &mut self,
+        walked: &Walked,
+        proved: &Complete,
+        allowed: u64,
+    ) -> Result<Vec<(u32, CustomerId)>, Error> {
+        let (missing, ruling) = self.missing(walked, proved, allowed).await?;
+        let released = match ruling {
+            Ruling::Go => missing,
+            Ruling::Some { released, held } => {
+                self.hold(held, &format!("{released} of them were released"));
+                missing
+                    .iter()
+                    .take(usize::try_from(released).unwrap_or(usize::MAX))
+                    .collect()
+            }
+            Ruling::Hold { held, why } => {
+                self.hold(held, &describe(why));
+                RoaringBitmap::new()
+            }
+        };
+        let departed = proved.departed.clone();
+        Ok(self
+            .store
+            .with(move |mirror| {
+                let suspects = released | (mirror.unlisted()? & departed);
+                mirror.ids(&suspects)
+            })
+            .await?)
+    }
+
+    /// Who is missing, and whether they may go. Those who are known to live unlisted are left out:
+    /// they are missing in every run, and no reason to hold the others.
+    pub(super) async fn missing(
+        &mut self,
+        walked: &Walked,
+        proved: &Complete,
+        allowed: u64,
+    ) -> Result<(RoaringBitmap, Ruling), Error> {
+        let (active, unlisted) = self
+            .store
+            .with(|mirror| Ok((mirror.alive()?, mirror.unlisted()?)))
+            .await?;
+        let missing = departures::missing(&active, proved) - unlisted;
+        let tolerance = Tolerance {
+            deletions_max: self.settings.deletions_max,
+            deletions_max_share: self.settings.deletions_max_share,
+            allowed: Some(allowed),
+        };
+        let ruling = tolerance.rule(missing.len(), active.len(), walked.listed.len());
+        Ok((missing, ruling))
+    }
+
+    fn hold(&mut self, held: u64, why: &str) {
+        self.report.counts.held = held;
+        self.report.reason = Some(format!(
+            "{held} customers are missing from the list, and held back: {why}"
+        ));
+    }
+
+    /// A customer of whom the server must know, since its list has just shown it.
+    async fn canary(
+        &mut self,
+        walked: &Walked,
+        proved: &Complete,
+    ) -> Result<Option<(u32, CustomerId)>, Error> {
+        let Some(row) = (&walked.just_listed & &proved.living).min() else {
+            return Ok(None);
+        };
+        let one = RoaringBitmap::from_iter([row]);
+        Ok(self.store.with(move |mirror| mirror.ids(&one)).await?.pop())
+    }
+
+    /// Asks for a few, for the canary if one of them is not found, and settles them all.
+    async fn hear(
+        &mut self,
+        few: &[(u32, CustomerId)],
+        canary: Option<(u32, CustomerId)>,
+        walk: i64,
+    ) -> Result<(), Error> {
+        let heard = self.ask_for(few.iter().copied()).await?;
+        let not_found = heard
+            .iter()
+            .any(|(_, details)| heard_of(details) == Heard::NotFound);
+        let canary_answers = match canary {
+            _ if !not_found => false,
+            // The list is proved to be empty, and a person has released the hold: nobody is left to ask.
+            None => true,
+            Some(canary) => {
+                let canary = self.ask_for([canary].into_iter()).await?;
+                canary
+                    .iter()
+                    .all(|(_, details)| heard_of(details) == Heard::Found)
+            }
+        };
+        let last_seen = self.memory.last_complete_as_of;
+        let settled = heard.into_iter().map(|(row, details)| {
+            let fate = departures::fate(heard_of(&details), canary_answers);
+            Settled {
+                row,
+                id: details.id,
+                interval: details.interval,
+                at: details.received_at,
+                outcome: settlement(fate, details.answer, last_seen),
+            }
+        });
+        let settled: Vec<Settled> = settled.collect();
+        let unlisted = settled
+            .iter()
+            .filter(|one| matches!(one.outcome, Settlement::Unlisted(_)))
+            .count();
+        if unlisted > 0 {
+            self.report.counts.unlisted += unlisted as u64;
+            self.memory
+                .h4_broken_at
+                .get_or_insert(self.report.started_at);
+            self.warn(
+                "the server knows customers that its list does not show: they are kept as unlisted"
+                    .to_owned(),
+            );
+        }
+        self.settle(Some(walk), settled).await?;
+        Ok(())
+    }
+
+    async fn ask_for(
+        &mut self,
+        customers: impl Iterator<Item = (u32, CustomerId)>,
+    ) -> Result<Vec<(u32, Details)>, Error> {
+        let mut hearing = Hearing {
+            to_ask: customers.collect(),
+            heard: Vec::new(),
+        };
+        self.flight.run(&mut hearing).await?;
+        Ok(hearing.heard)
+    }
+}
+
+fn heard_of(details: &Details) -> Heard {
+    match details.answer {
+        Answer::Found(_) => Heard::Found,
+        Answer::NotFound => Heard::NotFound,
+        Answer::Inaccessible(_) => Heard::Inaccessible,
+        Answer::Rejected(_) | Answer::Failed(_) => Heard::Other,
+    }
+}
+
+fn settlement(fate: Fate, answer: Answer, last_seen: Option<jiff::Timestamp>) -> Settlement {
+    match (fate, answer) {
+        (Fate::Unlisted, Answer::Found(customer)) => Settlement::Unlisted(customer),
+        (Fate::Inaccessible, Answer::Inaccessible(said)) => Settlement::Inaccessible { said },
+        (Fate::Deleted, _) => Settlement::Deleted {
+            not_before: last_seen,
+        },
+        (_, Answer::Rejected(rejected)) => Settlement::Rejected(rejected),
+        (_, Answer::Failed(why)) => Settlement::Pending { why },
+        _ => Settlement::Pending {
+            why: "not found, but neither is a customer that was just listed".to_owned(),
+        },
+    }
+}
+
+fn describe(why: Why) -> String {
+    match why {
+        Why::TooMany { most } => format!("up to {most} at once go without a question"),
+        Why::SuddenlyEmpty => "the list is suddenly empty".to_owned(),
+    }
+}

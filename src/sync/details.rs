@@ -1,0 +1,295 @@
+//! Details: asked for in the queue's order, then those that are old, each settled as it comes.
+//!
+//! One customer whose details fail never stops the rest: it is kept as the list shows it, and
+//! asked for again by the next run.
+
+use std::collections::{HashMap, VecDeque};
+
+use jiff::Timestamp;
+
+use super::flight::Ask;
+use super::round::Round;
+use super::store::Store;
+use super::walk::Walk;
+use super::{Error, Run, freshness};
+use crate::api::{Answer, Details};
+use crate::customer::CustomerId;
+use crate::mirror::{DueKey, Effect, Op, QueueKey, Reason, Settled, Settlement};
+use crate::report::Stage;
+
+/// Questions read from the mirror at a time.
+const READ_AHEAD: u32 = 1_000;
+
+/// Where the questions come from.
+enum Source {
+    /// The queue, from after this place on.
+    Queue(Option<QueueKey>),
+    /// Living customers last verified before an instant: so many more, from after this place on.
+    Due {
+        before: Timestamp,
+        left: u64,
+        after: Option<DueKey>,
+    },
+    /// There are no more than those already read.
+    Read,
+}
+
+/// Customers whose details are to be asked for.
+pub(super) struct Waiting {
+    source: Source,
+    ready: VecDeque<(u32, CustomerId, Option<Reason>)>,
+    /// Why those in the air were asked for.
+    reasons: HashMap<u32, Option<Reason>>,
+}
+
+impl Run<'_> {
+    /// Fetches all that is queued. `walk` is the one that these details may help to prove.
+    pub(super) async fn fetch_queued(&mut self, walk: Option<&mut Walk>) -> Result<(), Error> {
+        let queued = self.store.with(|mirror| mirror.queue_len()).await?;
+        self.live.begin(Stage::Details, queued);
+        self.fetch(Waiting::in_queue(), walk).await
+    }
+
+    /// Asks again for details that are old, as many as keep every customer's within its bound.
+    pub(super) async fn fetch_due(&mut self) -> Result<(), Error> {
+        let (before, left) = self.due().await?;
+        if left == 0 {
+            return Ok(());
+        }
+        self.live.begin(Stage::Details, left);
+        let due = Source::Due {
+            before,
+            left,
+            after: None,
+        };
+        self.fetch(Waiting::from(due), None).await
+    }
+
+    /// How many details are to be asked for again in this run, of those last verified before when.
+    pub(super) async fn due(&mut self) -> Result<(Timestamp, u64), Error> {
+        let began = self.report.started_at;
+        let max_age = jiff::SignedDuration::try_from(self.settings.max_detail_age)
+            .expect("the settings bound it");
+        let too_old = began
+            .saturating_sub(max_age)
+            .expect("a signed duration saturates");
+        let (active, overdue, last_run) = self
+            .store
+            .with(move |mirror| {
+                let last_run = mirror.last_runs(2)?.get(1).map(|run| run.started_at);
+                Ok((mirror.alive_count()?, mirror.due_len(too_old)?, last_run))
+            })
+            .await?;
+        let due = freshness::Due {
+            active,
+            overdue,
+            since_last_run: last_run
+                .map(|last| began.duration_since(last).try_into().unwrap_or_default()),
+            max_detail_age: self.settings.max_detail_age,
+            reverify_max: self.settings.reverify_max,
+        };
+        Ok((began, due.count()))
+    }
+
+    /// Asks for these customers' details, which are queued.
+    pub(super) async fn fetch_named(
+        &mut self,
+        customers: impl Iterator<Item = (u32, CustomerId)>,
+    ) -> Result<(), Error> {
+        let mut waiting = Waiting::from(Source::Read);
+        waiting.ready = customers
+            .map(|(row, id)| (row, id, Some(Reason::Refresh)))
+            .collect();
+        self.live.begin(Stage::Details, waiting.ready.len() as u64);
+        self.fetch(waiting, None).await
+    }
+
+    async fn fetch(&mut self, details: Waiting, walk: Option<&mut Walk>) -> Result<(), Error> {
+        let flight = self.flight.clone();
+        let mut round = Round {
+            run: self,
+            walk,
+            pass: 0,
+            pages: VecDeque::new(),
+            details,
+        };
+        flight.run(&mut round).await
+    }
+
+    /// Commits a group of answers and counts what they did.
+    pub(super) async fn settle(
+        &mut self,
+        walk: Option<i64>,
+        settled: Vec<Settled>,
+    ) -> Result<Vec<Effect>, Error> {
+        let id = self.report.id;
+        for one in &settled {
+            match one.outcome {
+                Settlement::Inaccessible { .. } => self.report.counts.inaccessible += 1,
+                Settlement::Rejected(_) => self.report.counts.rejected += 1,
+                _ => {}
+            }
+        }
+        let steps = settled.len() as u64;
+        let effects = self
+            .store
+            .with(move |mirror| mirror.settle(walk, id, settled))
+            .await?;
+        for effect in &effects {
+            self.count(*effect);
+        }
+        self.live.advance(steps);
+        Ok(effects)
+    }
+
+    fn count(&mut self, effect: Effect) {
+        let counts = &mut self.report.counts;
+        if effect.version.is_some() {
+            self.touched.insert(effect.row);
+        }
+        match effect.version {
+            Some(Op::Baseline | Op::Insert) => counts.added += 1,
+            Some(Op::Update) => counts.changed += 1,
+            Some(Op::Delete) => counts.deleted += 1,
+            Some(Op::Undelete) => {
+                counts.undeleted += 1;
+                self.memory
+                    .h3_broken_at
+                    .get_or_insert(self.report.started_at);
+                self.warn("a deleted customer came back under its old id".to_owned());
+            }
+            None => {}
+        }
+    }
+}
+
+impl Waiting {
+    /// Nobody.
+    pub(super) fn nobody() -> Self {
+        Self::from(Source::Read)
+    }
+
+    /// All that are queued, in the queue's order.
+    pub(super) fn in_queue() -> Self {
+        Self::from(Source::Queue(None))
+    }
+
+    fn from(source: Source) -> Self {
+        Self {
+            source,
+            ready: VecDeque::new(),
+            reasons: HashMap::new(),
+        }
+    }
+
+    /// The next one to ask for. None: there is none now; pages that are still in the air may queue
+    /// some.
+    pub(super) async fn next(&mut self, store: &mut Store) -> Result<Option<Ask>, Error> {
+        if self.ready.is_empty() {
+            self.read_ahead(store).await?;
+        }
+        Ok(self.ready.pop_front().map(|(row, id, reason)| {
+            self.reasons.insert(row, reason);
+            Ask::Customer(row, id)
+        }))
+    }
+
+    /// Whether one that is in the air was asked for only because its details are old.
+    pub(super) fn is_only_old(&self, row: u32) -> bool {
+        self.reasons.get(&row) == Some(&None)
+    }
+
+    /// What an answer means for one that was asked for here.
+    pub(super) fn settlement(&mut self, row: u32, details: Details) -> Settled {
+        let reason = self.reasons.remove(&row).flatten();
+        settlement(row, details, reason)
+    }
+
+    async fn read_ahead(&mut self, store: &mut Store) -> Result<(), Error> {
+        match self.source {
+            Source::Read => Ok(()),
+            Source::Queue(after) => self.read_queue(store, after).await,
+            Source::Due {
+                before,
+                left,
+                after,
+            } => self.read_due(store, before, left, after).await,
+        }
+    }
+
+    /// Who is missing is asked under a proof only, and so is passed over here.
+    async fn read_queue(
+        &mut self,
+        store: &mut Store,
+        mut after: Option<QueueKey>,
+    ) -> Result<(), Error> {
+        while self.ready.is_empty() {
+            let queued = store
+                .with(move |mirror| mirror.queue(after, READ_AHEAD))
+                .await?;
+            let Some(last) = queued.last() else { break };
+            after = Some(last.key);
+            self.source = Source::Queue(after);
+            let to_ask = queued
+                .into_iter()
+                .filter(|queued| queued.key.reason != Reason::Missing);
+            self.ready
+                .extend(to_ask.map(|queued| (queued.key.row, queued.id, Some(queued.key.reason))));
+        }
+        Ok(())
+    }
+
+    async fn read_due(
+        &mut self,
+        store: &mut Store,
+        before: Timestamp,
+        left: u64,
+        after: Option<DueKey>,
+    ) -> Result<(), Error> {
+        let most = u32::try_from(left).unwrap_or(READ_AHEAD).min(READ_AHEAD);
+        let due = store
+            .with(move |mirror| mirror.due(before, after, most))
+            .await?;
+        let left = left - due.len() as u64;
+        self.source = match due.last() {
+            Some(last) if left > 0 => Source::Due {
+                before,
+                left,
+                after: Some(last.key),
+            },
+            _ => Source::Read,
+        };
+        self.ready
+            .extend(due.into_iter().map(|due| (due.key.row, due.id, None)));
+        Ok(())
+    }
+}
+
+/// What an answer means for a customer that is not missing.
+fn settlement(row: u32, details: Details, reason: Option<Reason>) -> Settled {
+    let listed = matches!(
+        reason,
+        Some(Reason::New | Reason::Returned | Reason::Changed)
+    );
+    let kept = |why: String| {
+        if listed {
+            Settlement::FromSummary { why }
+        } else {
+            Settlement::Pending { why }
+        }
+    };
+    let outcome = match details.answer {
+        Answer::Found(customer) => Settlement::Found(customer),
+        Answer::Rejected(rejected) => Settlement::Rejected(rejected),
+        Answer::Inaccessible(said) => Settlement::Inaccessible { said },
+        Answer::NotFound => kept("listed, but its details answer 404".to_owned()),
+        Answer::Failed(why) => kept(why),
+    };
+    Settled {
+        row,
+        id: details.id,
+        interval: details.interval,
+        at: details.received_at,
+        outcome,
+    }
+}

@@ -1,0 +1,171 @@
+//! Pages: asked for, planned row by row, committed, and taken into what the walk knows.
+
+use std::collections::VecDeque;
+
+use roaring::RoaringBitmap;
+
+use super::details::Waiting;
+use super::passes::Taken;
+use super::plan::plan;
+use super::round::Round;
+use super::walk::{Walk, total};
+use super::{Error, Run};
+use crate::api::Page;
+use crate::customer::{CustomerId, Summary};
+use crate::mirror::{self, Mirror, PageTaken};
+use crate::report::{RunId, Stage};
+
+impl Run<'_> {
+    /// Asks for one page while nothing else is in the air.
+    pub(super) async fn ask_alone(
+        &mut self,
+        walk: &mut Walk,
+        pass: u32,
+        page: u32,
+    ) -> Result<(), Error> {
+        self.ask(walk, pass, VecDeque::from([page]), Waiting::nobody())
+            .await
+    }
+
+    /// Asks for pages at the same time, and for the details of whom they queue. Where nobody was
+    /// known before, details come later: they are worth more after the next page 1 (see
+    /// [`strategy`](super::strategy)).
+    pub(super) async fn ask_together(
+        &mut self,
+        walk: &mut Walk,
+        pass: u32,
+        pages: Vec<u32>,
+    ) -> Result<(), Error> {
+        self.live.begin(Stage::Pages, pages.len() as u64);
+        let details = if walk.somebody_was_known && !self.rehearsing {
+            Waiting::in_queue()
+        } else {
+            Waiting::nobody()
+        };
+        self.ask(walk, pass, pages.into(), details).await
+    }
+
+    async fn ask(
+        &mut self,
+        walk: &mut Walk,
+        pass: u32,
+        pages: VecDeque<u32>,
+        details: Waiting,
+    ) -> Result<(), Error> {
+        let flight = self.flight.clone();
+        let mut round = Round {
+            run: self,
+            walk: Some(walk),
+            pass,
+            pages,
+            details,
+        };
+        flight.run(&mut round).await
+    }
+
+    /// Commits pages in the order in which they were received, then takes them into the walk.
+    pub(super) async fn take_pages(
+        &mut self,
+        walk: &mut Walk,
+        pass: u32,
+        pages: Vec<Page>,
+    ) -> Result<(), Error> {
+        let (id, run) = (walk.id, self.report.id);
+        let committed: Vec<Committed> = self
+            .store
+            .with(move |mirror| {
+                pages
+                    .into_iter()
+                    .map(|page| commit(mirror, id, run, pass, page))
+                    .collect()
+            })
+            .await?;
+        for page in committed {
+            self.take_committed(walk, pass, page)?;
+        }
+        self.flight.page_size = walk.passes.page_size();
+        Ok(())
+    }
+
+    fn take_committed(
+        &mut self,
+        walk: &mut Walk,
+        pass: u32,
+        (page, rows, content): Committed,
+    ) -> Result<(), Error> {
+        self.report.counts.pages += 1;
+        self.report.counts.rejected += page.rejected.len() as u64;
+        self.live.advance(1);
+        self.remark(&page);
+        let taken = Taken {
+            pass,
+            page: page.number,
+            pages: page.pages,
+            page_size: page.page_size,
+            total: Some(total(&page)),
+            has_next: page.has_next,
+            rows: &rows,
+            content,
+        };
+        walk.take(&taken, page.interval, page.received_at, !page.from_cache)
+    }
+
+    /// Says what is odd about a page, once a run.
+    fn remark(&mut self, page: &Page) {
+        if page.from_cache {
+            self.warn("a cache answers for the API: nothing can be proved from it".to_owned());
+        }
+        if page.notes > 0 {
+            self.warn("some values could not be read and were taken as null".to_owned());
+        }
+        for field in &page.unknown_fields {
+            self.warn(format!(
+                "the API sends a field that is not declared, kept in `extra`: {field}"
+            ));
+        }
+        if !page.rejected.is_empty() {
+            self.warn("some rows could not be taken and were kept aside, in `rejected`".to_owned());
+        }
+    }
+}
+
+/// A page that the mirror holds, its rows, and the hash of its ids. The page's own list of rows has
+/// moved into the mirror.
+type Committed = (Page, RoaringBitmap, u64);
+
+fn commit(
+    mirror: &mut Mirror,
+    walk: i64,
+    run: RunId,
+    pass: u32,
+    mut page: Page,
+) -> Result<Committed, mirror::Error> {
+    let summaries = std::mem::take(&mut page.rows);
+    let ids: Vec<CustomerId> = summaries.iter().map(|summary| summary.id).collect();
+    let content = content(&summaries);
+    let known = mirror.known(&ids)?;
+    let rows = mirror.take_page(
+        walk,
+        PageTaken {
+            run,
+            pass,
+            page: page.number,
+            pages: page.pages,
+            total: Some(total(&page)),
+            interval: page.interval,
+            received_at: page.received_at,
+            content,
+            rows: plan(summaries, known),
+            rejected: page.rejected.clone(),
+        },
+    )?;
+    Ok((page, rows, content))
+}
+
+/// Sixty-four bits that are the same for the same ids in any order: the sum of all their halves,
+/// which are random enough by themselves.
+fn content(rows: &[Summary]) -> u64 {
+    rows.iter()
+        .flat_map(|summary| summary.id.as_bytes().as_chunks::<8>().0)
+        .fold(0, |sum, half| sum.wrapping_add(u64::from_be_bytes(*half)))
+}

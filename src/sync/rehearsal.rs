@@ -1,0 +1,91 @@
+//! What a run would do: the walk for real, over a copy of the mirror that is thrown away.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::certificate::Verdict;
+use super::departures::Ruling;
+use super::{Error, Job, Run, Store, Surroundings};
+use crate::mirror::{Mirror, Reason};
+use crate::report::{Grade, Mode, Report, RunId};
+
+/// What a run would do now.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Forecast {
+    /// What the walk proved.
+    pub grade: Grade,
+    /// The instant that it speaks of.
+    pub as_of: Option<Timestamp>,
+    /// Customers that the mirror does not know.
+    pub added: u64,
+    /// Customers of whom the list says something new.
+    pub changed: u64,
+    /// Customers that came back.
+    pub returned: u64,
+    /// Customers that a proved list does not show.
+    pub missing: u64,
+    /// Of those, how many would be held back.
+    pub held: u64,
+    /// Details that are only old.
+    pub reverify: u64,
+    /// Detail requests that a run would send.
+    pub detail_requests: u64,
+    /// List requests that a run would send: those that this walk sent.
+    pub list_requests: u64,
+    /// Requests a second that pace and server allow.
+    pub requests_per_second: f64,
+    /// How long they would take at that rate.
+    pub duration: Duration,
+}
+
+/// Walks the list as a run would, and counts what it would do. `copy` is to be thrown away.
+pub async fn rehearse(around: &Surroundings, copy: Mirror) -> Result<Forecast, Error> {
+    let mut store = Store::new(copy);
+    let report = Report::begin(RunId::new(), Mode::Sync, around.clock.now());
+    let mut run = match Run::begin(&Job::of(Mode::Sync), around, &mut store, report).await {
+        Ok(run) => run,
+        Err((_, error)) => return Err(error),
+    };
+    run.rehearsing = true;
+    run.forecast().await
+}
+
+impl Run<'_> {
+    async fn forecast(&mut self) -> Result<Forecast, Error> {
+        let walked = self.walk().await?;
+        let (mut missing, mut held) = (0, 0);
+        if let Verdict::Complete(proved) = &walked.verdict {
+            let (gone, ruling) = self.missing(&walked, proved, 0).await?;
+            missing = gone.len();
+            held = match ruling {
+                Ruling::Go => 0,
+                Ruling::Some { held, .. } | Ruling::Hold { held, .. } => held,
+            };
+        }
+        let (_, reverify) = self.due().await?;
+        let queued = self.store.with(|mirror| mirror.queued_by_reason()).await?;
+        let count = |reason| queued.get(&reason).copied().unwrap_or(0);
+        let waiting: u64 = queued.values().sum();
+        let departing = missing - held;
+        let detail_requests = waiting + reverify + departing + u64::from(departing > 0);
+        let tally = self.flight.client.tally();
+        let requests_per_second = self.flight.client.requests_per_second();
+        let requests = (detail_requests + tally.list_requests) as f64;
+        Ok(Forecast {
+            grade: walked.grade,
+            as_of: walked.as_of,
+            added: count(Reason::New),
+            changed: count(Reason::Changed),
+            returned: count(Reason::Returned),
+            missing,
+            held,
+            reverify,
+            detail_requests,
+            list_requests: tally.list_requests,
+            requests_per_second,
+            duration: Duration::try_from_secs_f64(requests / requests_per_second)
+                .unwrap_or(Duration::MAX),
+        })
+    }
+}

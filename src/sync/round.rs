@@ -1,0 +1,82 @@
+//! A round of requests: pages and details that may be in the air together, taken in as they come.
+
+use std::collections::VecDeque;
+
+use roaring::RoaringBitmap;
+
+use super::details::Waiting;
+use super::flight::{Answered, Ask, Errand};
+use super::walk::Walk;
+use super::{Error, Run};
+use crate::api::{Answer, Details, Page};
+
+/// What one round asks for: pages of one pass first, then details.
+pub(super) struct Round<'r, 'a> {
+    pub(super) run: &'r mut Run<'a>,
+    /// The walk that all of it belongs to; none once the walk is over.
+    pub(super) walk: Option<&'r mut Walk>,
+    /// The pass that the pages belong to.
+    pub(super) pass: u32,
+    pub(super) pages: VecDeque<u32>,
+    pub(super) details: Waiting,
+}
+
+impl Round<'_, '_> {
+    async fn take_pages(&mut self, mut pages: Vec<Page>) -> Result<(), Error> {
+        let Some(walk) = self.walk.as_deref_mut() else {
+            return Ok(());
+        };
+        pages.sort_by_key(|page| page.interval.received);
+        self.run.take_pages(walk, self.pass, pages).await
+    }
+
+    async fn take_details(&mut self, answers: Vec<(u32, Details)>) -> Result<(), Error> {
+        let mut settled = Vec::with_capacity(answers.len());
+        let mut only_old = RoaringBitmap::new();
+        for (row, details) in answers {
+            let lives = matches!(details.answer, Answer::Found(_)) && !details.from_cache;
+            if let Some(walk) = self.walk.as_deref_mut().filter(|_| lives) {
+                walk.evidence.detailed(details.interval, row);
+            }
+            if self.details.is_only_old(row) {
+                only_old.insert(row);
+            }
+            settled.push(self.details.settlement(row, details));
+        }
+        let walk = self.walk.as_ref().map(|walk| walk.id);
+        let effects = self.run.settle(walk, settled).await?;
+        let hidden = effects
+            .iter()
+            .filter(|effect| effect.version.is_some() && only_old.contains(effect.row));
+        let counts = &mut self.run.report.counts;
+        counts.reverified_changed += hidden.count() as u64;
+        counts.reverified += only_old.len();
+        Ok(())
+    }
+}
+
+impl Errand for Round<'_, '_> {
+    async fn next(&mut self) -> Result<Option<Ask>, Error> {
+        if let Some(page) = self.pages.pop_front() {
+            return Ok(Some(Ask::Page(page)));
+        }
+        self.details.next(self.run.store).await
+    }
+
+    async fn settle(&mut self, answers: Vec<Answered>) -> Result<(), Error> {
+        let (mut pages, mut details) = (Vec::new(), Vec::new());
+        for answer in answers {
+            match answer {
+                Answered::Page(page) => pages.push(page),
+                Answered::Customer(row, answer) => details.push((row, answer)),
+            }
+        }
+        if !pages.is_empty() {
+            self.take_pages(pages).await?;
+        }
+        if !details.is_empty() {
+            self.take_details(details).await?;
+        }
+        Ok(())
+    }
+}

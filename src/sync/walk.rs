@@ -1,0 +1,291 @@
+//! The walk: asks for what [`strategy`](super::strategy) wants next until it is proved or in vain.
+//!
+//! All that a walk knows can be had again from its ledger in the mirror, so one that was cut short
+//! goes on as if nothing had happened; unless that was so long ago that its pages say little about
+//! today. Then a new walk begins. What the old one listed is known all the same, and its queue stands.
+
+use std::collections::HashMap;
+
+use jiff::{SignedDuration, Timestamp};
+use roaring::RoaringBitmap;
+
+use super::certificate::{Evidence, Totals, Verdict};
+use super::passes::{Passes, Rules, Taken};
+use super::strategy::{self, Step};
+use super::{Error, Run};
+use crate::api::{self, Page, Total};
+use crate::config::Dialect;
+use crate::customer::Interval;
+use crate::mirror;
+use crate::report::{Grade, Stage};
+
+/// A walk that was cut short longer ago than this is begun anew.
+const RESUMED_WITHIN: SignedDuration = SignedDuration::from_hours(1);
+
+/// Pages of a list that are believed, at most: a hundred million customers at 100 a page.
+const PAGES_MAX: u32 = 1_000_000;
+
+/// A walk in progress.
+pub(super) struct Walk {
+    pub(super) id: i64,
+    pub(super) passes: Passes,
+    pub(super) evidence: Evidence,
+    /// Whether earlier runs knew of anybody.
+    pub(super) somebody_was_known: bool,
+    /// All customers that the list showed in this run.
+    pub(super) listed: RoaringBitmap,
+    /// When those answers were received that may prove something, by their `received` count.
+    pub(super) received_at: HashMap<u64, Timestamp>,
+    /// The rows on the newest page 1: customers of whom the server must know.
+    pub(super) just_listed: RoaringBitmap,
+}
+
+/// A walk that is over.
+pub(super) struct Walked {
+    pub(super) id: i64,
+    pub(super) grade: Grade,
+    pub(super) as_of: Option<Timestamp>,
+    pub(super) verdict: Verdict,
+    pub(super) listed: RoaringBitmap,
+    pub(super) just_listed: RoaringBitmap,
+    pub(super) passes: u32,
+}
+
+impl Run<'_> {
+    /// Walks until nothing more is to be asked of the list.
+    pub(super) async fn walk(&mut self) -> Result<Walked, Error> {
+        let mut walk = match self.open_walk.take() {
+            Some(open) if self.is_fresh(&open) => self.take_up(open)?,
+            _ => self.set_out().await?,
+        };
+        loop {
+            let verdict = walk.evidence.verdict(walk.passes.totals());
+            let queued = self.proving_details().await?;
+            match strategy::next(&walk.passes, &verdict, &queued) {
+                Step::Alone { pass, page } => self.ask_alone(&mut walk, pass, page).await?,
+                Step::Together { pass, pages } => self.ask_together(&mut walk, pass, pages).await?,
+                Step::Details if self.rehearsing => return Ok(self.arrive(walk, verdict)),
+                Step::Details => {
+                    self.fetch_queued(Some(&mut walk)).await?;
+                    walk.passes.details_asked();
+                }
+                Step::Done => return Ok(self.arrive(walk, verdict)),
+            }
+        }
+    }
+
+    /// Ends the walk in the mirror: what it proved is decided upon, its ledger may go.
+    pub(super) async fn end_walk(&mut self, walked: &Walked) -> Result<(), Error> {
+        let (id, grade, as_of, at) = (walked.id, walked.grade, walked.as_of, self.clock.now());
+        self.store
+            .with(move |mirror| mirror.end_walk(id, grade, as_of, at))
+            .await?;
+        Ok(())
+    }
+
+    fn is_fresh(&self, open: &mirror::Walk) -> bool {
+        self.clock.now().duration_since(open.last_at) <= RESUMED_WITHIN
+    }
+
+    /// Goes on with a walk where its ledger ends.
+    fn take_up(&mut self, open: mirror::Walk) -> Result<Walk, Error> {
+        let mut walk = Walk::begin(&open, self.settings.max_passes);
+        for listed in open.listed {
+            walk.take(
+                &Taken {
+                    pass: listed.pass,
+                    page: listed.page,
+                    pages: listed.pages,
+                    page_size: None,
+                    total: listed.total,
+                    has_next: None,
+                    rows: &listed.rows,
+                    content: listed.content,
+                },
+                listed.interval,
+                listed.received_at,
+                true,
+            )?;
+        }
+        for (interval, rows) in &open.detail_sightings {
+            for row in rows {
+                walk.evidence.detailed(*interval, row);
+            }
+        }
+        self.flight.page_size = walk.passes.page_size();
+        tracing::info!(pass = open.pass, "taking up the walk that was cut short");
+        Ok(walk)
+    }
+
+    /// Begins a new walk. The first page tells which dialect the server speaks, and how many rows
+    /// it gives on a page.
+    async fn set_out(&mut self) -> Result<Walk, Error> {
+        self.live.begin(Stage::Pages, 0);
+        let asked = self.flight.page_size;
+        let filter = api::Filter::default();
+        let first = match self.flight.client.list_page(1, asked, &filter).await {
+            Ok(page) => page,
+            Err(api::Error::NoContent { status: 204 }) if self.is_empty().await? => {
+                return self.nobody().await;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let page_size = first.page_size.unwrap_or(asked);
+        self.flight.page_size = page_size;
+        let open = self
+            .open_ledger(first.dialect, page_size, first.interval)
+            .await?;
+        let mut walk = Walk::begin(&open, self.settings.max_passes);
+        self.take_pages(&mut walk, 1, vec![first]).await?;
+        Ok(walk)
+    }
+
+    async fn is_empty(&mut self) -> Result<bool, Error> {
+        let known = self
+            .store
+            .with(|mirror| Ok(mirror.alive_count()? + mirror.queue_len()?));
+        Ok(known.await? == 0)
+    }
+
+    /// The walk over a list without content, where nobody was ever known: there are no customers.
+    async fn nobody(&mut self) -> Result<Walk, Error> {
+        let count = self.flight.client.count();
+        let interval = Interval {
+            sent: count,
+            received: count + 1,
+        };
+        let open = self
+            .open_ledger(Dialect::PageSize, self.flight.page_size, interval)
+            .await?;
+        let mut walk = Walk::begin(&open, self.settings.max_passes);
+        let taken = Taken {
+            pass: 1,
+            page: 1,
+            pages: 0,
+            page_size: None,
+            total: Some(0),
+            has_next: None,
+            rows: &RoaringBitmap::new(),
+            content: 0,
+        };
+        walk.take(&taken, interval, self.clock.now(), true)?;
+        Ok(walk)
+    }
+
+    async fn open_ledger(
+        &mut self,
+        dialect: Dialect,
+        page_size: u32,
+        first: Interval,
+    ) -> Result<mirror::Walk, Error> {
+        let dialect = match dialect {
+            Dialect::Limit => LIMIT,
+            Dialect::Auto | Dialect::PageSize => PAGE_SIZE,
+        };
+        let (run, at) = (self.report.id, self.clock.now());
+        Ok(self
+            .store
+            .with(move |mirror| mirror.begin_walk(run, at, dialect, page_size, first.sent))
+            .await?)
+    }
+
+    /// Whose details will be asked for anyway, as far as a detail proves that a customer lives.
+    async fn proving_details(&mut self) -> Result<RoaringBitmap, Error> {
+        if self.memory.h4_broken_at.is_some() {
+            return Ok(RoaringBitmap::new());
+        }
+        Ok(self.store.with(|mirror| mirror.queued()).await?)
+    }
+
+    fn arrive(&mut self, walk: Walk, verdict: Verdict) -> Walked {
+        let mut grade = walk.passes.grade(&verdict);
+        let mut as_of = None;
+        match &verdict {
+            Verdict::Complete(complete) => {
+                as_of = walk.received_at.get(&complete.as_of.received).copied();
+            }
+            Verdict::Contradiction { proved, total, .. } => {
+                grade = grade.min(Grade::Converged);
+                self.warn(format!(
+                    "the server counts {total} customers, but {proved} are proved to live at that \
+                     instant: its count or its answers can't be relied upon"
+                ));
+            }
+            Verdict::Open(_) => {}
+        }
+        self.report.grade = Some(grade);
+        self.report.as_of = as_of;
+        self.report.counts.drift = walk.passes.drift();
+        Walked {
+            id: walk.id,
+            grade,
+            as_of,
+            verdict,
+            passes: walk.passes.number(),
+            listed: walk.listed,
+            just_listed: walk.just_listed,
+        }
+    }
+}
+
+const PAGE_SIZE: &str = "page-size";
+const LIMIT: &str = "limit";
+
+impl Walk {
+    fn begin(open: &mirror::Walk, max_passes: u32) -> Self {
+        let totals = if open.dialect == LIMIT {
+            Totals::Unproved
+        } else {
+            Totals::Meant
+        };
+        let rules = Rules {
+            max_passes,
+            pages_max: PAGES_MAX,
+            page_size: open.page_size,
+            totals,
+        };
+        Self {
+            id: open.id,
+            passes: Passes::new(rules, open.known_alive.clone()),
+            evidence: Evidence::new(&open.known_alive),
+            somebody_was_known: !open.known_alive.is_empty(),
+            listed: RoaringBitmap::new(),
+            received_at: HashMap::new(),
+            just_listed: RoaringBitmap::new(),
+        }
+    }
+
+    /// Takes an answer into the passes and, where it is of its time, into the evidence.
+    pub(super) fn take(
+        &mut self,
+        taken: &Taken<'_>,
+        interval: Interval,
+        received_at: Timestamp,
+        is_evidence: bool,
+    ) -> Result<(), Error> {
+        self.passes.taken(taken)?;
+        self.listed |= taken.rows;
+        if taken.page == 1 {
+            self.just_listed.clone_from(taken.rows);
+        }
+        if !is_evidence {
+            return Ok(());
+        }
+        match taken.total.filter(|_| taken.page == 1) {
+            Some(total) => {
+                self.received_at.insert(interval.received, received_at);
+                self.evidence.probed(interval, total, taken.rows);
+            }
+            None => self.evidence.listed(interval, taken.rows),
+        }
+        Ok(())
+    }
+}
+
+/// What the answer says of how many customers there are; whether it may be believed is another
+/// question.
+pub(super) fn total(page: &Page) -> u64 {
+    match page.total {
+        Total::Exact(total) | Total::Items(total) => total,
+    }
+}

@@ -1,0 +1,604 @@
+//! What the mirror promises of one customer after another: rows, versions, queue, row numbers.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+mod mirror_world;
+
+use jiff::Timestamp;
+use mirror_world::{World, at, id, summary};
+use roaring::RoaringBitmap;
+use twsync::customer::{Customer, CustomerId, Field, Interval, Rejected};
+use twsync::mirror::{Error, Memory, Mirror, Op, Reader, Reason, Settlement, State, Verdict};
+use twsync::report::{Exit, Grade};
+
+#[test]
+fn a_first_look_makes_one_baseline_version_of_each_customer() {
+    let mut world = World::new();
+    let rows = world.list(&[(summary(1), Verdict::New), (summary(2), Verdict::New)]);
+    assert_eq!(rows.len(), 2);
+    assert_eq!(world.state_of(1), Some(State::Queued));
+
+    let effect = world.found(1, summary(1).into());
+    assert_eq!(effect.version, Some(Op::Baseline));
+    assert_eq!(effect.was_queued, Some(Reason::New));
+    assert!(!effect.still_queued);
+
+    let history = world.history(1);
+    assert_eq!(history.len(), 1);
+    assert_eq!(history[0].op, Op::Baseline);
+    assert_eq!(history[0].not_before, None);
+    assert_eq!(history[0].valid_to, None);
+    assert_eq!(world.state_of(1), Some(State::Alive));
+    assert_eq!(world.mirror.queue_len().unwrap(), 1);
+}
+
+#[test]
+fn after_the_baseline_a_new_customer_is_an_insert_not_before_the_last_complete_walk() {
+    let mut world = World::new();
+    world.remember(|memory| {
+        memory.baseline_done = true;
+        memory.last_complete_as_of = Some(at(3));
+    });
+    world.list(&[(summary(1), Verdict::New)]);
+    // A walk that ends between listing and details showed the customer: it bounds nothing.
+    world
+        .mirror
+        .end_walk(world.walk, Grade::Complete, Some(at(50)), at(51))
+        .unwrap();
+    world.time = 60;
+    let effect = world.settle_alone(
+        world.row(1),
+        1,
+        Settlement::Found(Box::new(summary(1).into())),
+    );
+    assert_eq!(effect.version, Some(Op::Insert));
+    assert_eq!(world.history(1)[0].not_before, Some(at(3)));
+}
+
+#[test]
+fn only_a_declared_field_makes_a_version() {
+    let mut world = World::with_customers(1);
+    let mut customer = Customer::from(summary(1));
+    customer.extra = Some(r#"{"beta":true}"#.to_owned());
+    assert_eq!(world.found(1, customer.clone()).version, None);
+    assert_eq!(world.kept(1).customer, customer);
+    assert_eq!(world.history(1).len(), 1);
+
+    customer.tier_id = Field::Value("tier".to_owned());
+    let verified = world.kept(1).detail_verified_at;
+    assert_eq!(world.found(1, customer.clone()).version, Some(Op::Update));
+    let history = world.history(1);
+    assert_eq!(history.len(), 2);
+    assert_eq!(history[0].valid_to, Some(history[1].valid_from));
+    assert_eq!(history[1].not_before, verified);
+    assert_eq!(history[1].customer, customer);
+}
+
+#[test]
+fn absent_null_and_empty_are_three_things() {
+    let mut world = World::with_customers(1);
+    for name in [Field::Null, Field::Value(String::new()), Field::Absent] {
+        let mut customer = Customer::from(summary(1));
+        customer.name = name.clone();
+        customer.subscription_enabled = Field::Null;
+        customer.member_count = Field::Absent;
+        customer.created_at = Field::Null;
+        assert_eq!(
+            world.found(1, customer.clone()).version,
+            Some(Op::Update),
+            "{name:?}"
+        );
+        assert_eq!(world.kept(1).customer, customer);
+        assert_eq!(world.history(1).last().unwrap().customer, customer);
+    }
+}
+
+#[test]
+fn text_is_kept_byte_for_byte() {
+    for text in [
+        "a\0b",
+        "\0",
+        "👩‍👩‍👧",
+        "e\u{301}\u{202e}",
+        "'; DROP TABLE customers; --",
+        "\u{feff}\u{ffff}",
+    ] {
+        let mut world = World::with_customers(1);
+        let mut customer = Customer::from(summary(1));
+        customer.name = Field::Value(text.to_owned());
+        world.found(1, customer.clone());
+        assert_eq!(world.kept(1).customer, customer);
+        assert_eq!(world.history(1).last().unwrap().customer, customer);
+    }
+}
+
+#[test]
+fn a_deleted_customer_keeps_its_last_values_and_can_come_back() {
+    let mut world = World::with_customers(2);
+    let seen = world.kept(1).detail_verified_at;
+    let effect = world.settle(1, Settlement::Deleted { not_before: None });
+    assert_eq!(effect.version, Some(Op::Delete));
+    let kept = world.kept(1);
+    assert_eq!(kept.customer, Customer::from(summary(1)));
+    assert_eq!(kept.deleted_at, Some(kept.changed_at));
+    assert_eq!(world.history(1)[1].not_before, seen);
+    assert_eq!(world.state_of(1), Some(State::Deleted));
+    assert_eq!(world.mirror.alive_count().unwrap(), 1);
+    assert!(!world.mirror.alive().unwrap().contains(kept.row));
+
+    assert_eq!(
+        world
+            .settle(1, Settlement::Deleted { not_before: None })
+            .version,
+        None
+    );
+
+    world.list(&[(summary(1), Verdict::Returned { row: kept.row })]);
+    let effect = world.found(1, summary(1).into());
+    assert_eq!(effect.version, Some(Op::Undelete));
+    assert_eq!(effect.was_queued, Some(Reason::Returned));
+    assert_eq!(world.kept(1).deleted_at, None);
+    let history = world.history(1);
+    assert_eq!(history[2].not_before, Some(history[1].valid_from));
+    world.is_whole();
+}
+
+#[test]
+fn a_customer_that_is_listed_and_gone_before_its_details_has_lived_all_the_same() {
+    let mut world = World::new();
+    world.list(&[(summary(1), Verdict::New)]);
+    assert_eq!(
+        world
+            .settle(1, Settlement::Deleted { not_before: None })
+            .version,
+        Some(Op::Delete)
+    );
+    let ops: Vec<Op> = world.history(1).iter().map(|version| version.op).collect();
+    assert_eq!(ops, [Op::Baseline, Op::Delete]);
+    assert_eq!(world.mirror.queue_len().unwrap(), 0);
+    world.is_whole();
+}
+
+#[test]
+fn a_clock_that_is_set_back_leaves_history_in_order() {
+    let mut world = World::with_customers(1);
+    let first = world.history(1)[0].valid_from;
+    world.time = -1000;
+    let mut customer = Customer::from(summary(1));
+    for count in 0..3 {
+        customer.member_count = Field::Value(100 + count);
+        world.found(1, customer.clone());
+    }
+    world.settle(
+        1,
+        Settlement::Deleted {
+            not_before: Some(at(-5000)),
+        },
+    );
+    assert!(world.history(1)[1].valid_from > first);
+    world.is_whole();
+}
+
+#[test]
+fn a_listed_customer_whose_details_fail_is_kept_as_the_list_says_and_asked_again() {
+    let mut world = World::new();
+    world.list(&[(summary(1), Verdict::New)]);
+    let effect = world.settle(
+        1,
+        Settlement::FromSummary {
+            why: "404".to_owned(),
+        },
+    );
+    assert_eq!(effect.version, Some(Op::Baseline));
+    assert!(effect.still_queued);
+    assert_eq!(world.kept(1).detail_verified_at, None);
+    let queued = &world.mirror.queue(None, 10).unwrap()[0];
+    assert_eq!(
+        (queued.attempts, queued.last_error.as_deref()),
+        (1, Some("404"))
+    );
+
+    // The next run sees the same list row and the same failure: nothing more happens.
+    let effect = world.settle(
+        1,
+        Settlement::Inaccessible {
+            said: "403".to_owned(),
+        },
+    );
+    assert_eq!((effect.version, effect.still_queued), (None, true));
+
+    let mut details = Customer::from(summary(1));
+    details.tier_id = Field::Value("tier".to_owned());
+    assert_eq!(world.found(1, details).version, Some(Op::Update));
+    assert_eq!(world.mirror.queue_len().unwrap(), 0);
+    world.is_whole();
+}
+
+#[test]
+fn a_changed_list_row_keeps_what_the_list_does_not_speak_of() {
+    let mut world = World::with_customers(1);
+    let mut details = Customer::from(summary(1));
+    details.tier_id = Field::Value("tier".to_owned());
+    details.subscription_enabled = Field::Value(true);
+    details.owner_user_id = Field::Value("owner".to_owned());
+    world.found(1, details.clone());
+
+    let mut listed = summary(1);
+    listed.member_count = Field::Value(77);
+    listed.owner_user_id = Field::Absent;
+    world.list(&[(listed, Verdict::Changed { row: world.row(1) })]);
+    world.settle(
+        1,
+        Settlement::FromSummary {
+            why: "500".to_owned(),
+        },
+    );
+    details.member_count = Field::Value(77);
+    assert_eq!(world.kept(1).customer, details);
+}
+
+#[test]
+fn details_that_can_not_be_taken_are_kept_aside() {
+    let mut world = World::new();
+    world.list(&[(summary(1), Verdict::New)]);
+    let raw = Rejected {
+        raw: r#"{"id":1}"#.to_owned(),
+        why: "id is no text".to_owned(),
+    };
+    for _ in 0..2 {
+        world.settle(1, Settlement::Rejected(raw.clone()));
+    }
+    let reader = world.reader();
+    let kept = reader.snapshot().unwrap().rejected(10).unwrap();
+    assert_eq!(kept.len(), 1);
+    assert_eq!((kept[0].raw.as_str(), kept[0].times), (raw.raw.as_str(), 2));
+}
+
+#[test]
+fn details_asked_for_before_the_newest_list_row_do_not_stand_for_it() {
+    let mut world = World::with_customers(1);
+    let row = world.row(1);
+    let asked = Interval {
+        sent: world.count,
+        received: world.count + 1,
+    };
+    world.count += 2;
+    let mut listed = summary(1);
+    listed.member_count = Field::Value(8);
+    world.list(&[(listed.clone(), Verdict::Changed { row })]);
+
+    let effect = world.settle_at(1, asked, Settlement::Found(Box::new(summary(1).into())));
+    assert!(effect.still_queued, "the list has shown something newer");
+    assert!(!world.found(1, listed.into()).still_queued);
+}
+
+#[test]
+fn the_fingerprint_is_of_the_list_row_even_where_the_details_disagree() {
+    let mut world = World::new();
+    world.list(&[(summary(1), Verdict::New)]);
+    let fingerprint = twsync::customer::Fingerprint::of(&summary(1));
+    assert_eq!(world.known(1).unwrap().fingerprint, Some(fingerprint));
+    let mut details = Customer::from(summary(1));
+    details.name = Field::Value("as the details have it".to_owned());
+    world.found(1, details);
+    assert_eq!(world.known(1).unwrap().fingerprint, Some(fingerprint));
+}
+
+#[test]
+fn an_unlisted_customer_is_listed_again() {
+    let mut world = World::with_customers(2);
+    world.settle(1, Settlement::Unlisted(Box::new(summary(1).into())));
+    let since = world.kept(1).unlisted_since;
+    assert!(since.is_some());
+    world.settle(1, Settlement::Unlisted(Box::new(summary(1).into())));
+    assert_eq!(world.kept(1).unlisted_since, since);
+    let all = world.mirror.alive().unwrap();
+    assert_eq!(world.mirror.relisted(&all).unwrap(), 1);
+    assert_eq!(world.kept(1).unlisted_since, None);
+}
+
+#[test]
+fn row_numbers_are_given_once() {
+    let mut world = World::new();
+    let unknown = world
+        .mirror
+        .enqueue_ids(&[id(9)], Reason::Refresh, at(1))
+        .unwrap()[0];
+    let effect = world.settle_alone(unknown, 9, Settlement::Deleted { not_before: None });
+    assert_eq!((effect.version, effect.still_queued), (None, false));
+    assert_eq!(world.known(9), None);
+
+    let path = world.path();
+    world.reopen();
+    let rows = world.list(&[(summary(1), Verdict::New), (summary(2), Verdict::New)]);
+    assert!(
+        !rows.contains(unknown),
+        "{} gives {unknown} again",
+        path.display()
+    );
+    // Two pages in flight that both show a customer for the first time, or one page that shows it twice.
+    let again = world.list(&[(summary(1), Verdict::New), (summary(1), Verdict::New)]);
+    assert_eq!(again.iter().collect::<Vec<_>>(), [rows.min().unwrap()]);
+    assert_eq!(world.known(1).unwrap().state, State::Queued);
+    assert_eq!(
+        world.mirror.queue(None, 9).unwrap()[0].key.reason,
+        Reason::New
+    );
+}
+
+#[test]
+fn the_queue_goes_from_new_to_asked_for_and_pages_through() {
+    let mut world = World::with_customers(4);
+    let rows: Vec<u32> = (1..=4).map(|number| world.row(number)).collect();
+    world
+        .mirror
+        .enqueue(&RoaringBitmap::from_iter(&rows[0..1]), Reason::Full, at(1))
+        .unwrap();
+    world
+        .mirror
+        .enqueue(
+            &RoaringBitmap::from_iter(&rows[0..2]),
+            Reason::Refresh,
+            at(1),
+        )
+        .unwrap();
+    world
+        .mirror
+        .enqueue(
+            &RoaringBitmap::from_iter(&rows[1..3]),
+            Reason::Missing,
+            at(1),
+        )
+        .unwrap();
+    world.list(&[
+        (summary(4), Verdict::Changed { row: rows[3] }),
+        (summary(5), Verdict::New),
+    ]);
+    let new = world.row(5);
+
+    let mut seen = Vec::new();
+    let mut after = None;
+    while let Some(next) = world.mirror.queue(after, 1).unwrap().pop() {
+        after = Some(next.key);
+        seen.push((next.key.reason, next.key.row));
+    }
+    assert_eq!(
+        seen,
+        [
+            (Reason::New, new),
+            (Reason::Changed, rows[3]),
+            (Reason::Missing, rows[1]),
+            (Reason::Missing, rows[2]),
+            (Reason::Full, rows[0]),
+        ]
+    );
+    let mut all: Vec<(u32, CustomerId)> = (1..=5)
+        .map(|number| (world.row(number), id(number)))
+        .collect();
+    all.sort_unstable();
+    assert_eq!(world.mirror.ids(&(0..1000).collect()).unwrap(), all);
+}
+
+#[test]
+fn what_is_due_comes_oldest_first_and_leaves_out_the_queued_and_the_dead() {
+    let mut world = World::with_customers(5);
+    world.found(1, summary(1).into());
+    world
+        .mirror
+        .enqueue(&RoaringBitmap::from([world.row(2)]), Reason::Refresh, at(1))
+        .unwrap();
+    world.settle(3, Settlement::Deleted { not_before: None });
+    let before = at(world.time + 1);
+
+    let mut seen = Vec::new();
+    let mut after = None;
+    while let Some(due) = world.mirror.due(before, after, 1).unwrap().pop() {
+        after = Some(due.key);
+        seen.push(due.id);
+    }
+    assert_eq!(seen, [id(4), id(5), id(1)]);
+    assert_eq!(world.mirror.due_len(before).unwrap(), 3);
+    assert_eq!(
+        world.mirror.oldest_verified_at().unwrap(),
+        world.kept(2).detail_verified_at
+    );
+    let oldest = world.kept(4).detail_verified_at.unwrap();
+    assert_eq!(world.mirror.due(oldest, None, 9).unwrap(), []);
+}
+
+#[test]
+fn an_unchanged_page_writes_only_its_ledger_entry() {
+    let mut world = World::with_customers(3);
+    let before = world.dump("customers") + &world.dump("versions") + &world.dump("detail_queue");
+    let rows: Vec<_> = (1..=3)
+        .map(|number| {
+            (
+                summary(number),
+                Verdict::Unchanged {
+                    row: world.row(number),
+                },
+            )
+        })
+        .collect();
+    let seen = world.list(&rows);
+    assert_eq!(seen.len(), 3);
+    let after = world.dump("customers") + &world.dump("versions") + &world.dump("detail_queue");
+    assert_eq!(before, after);
+}
+
+#[test]
+fn a_walk_that_was_cut_short_comes_back_whole() {
+    let mut world = World::with_customers(2);
+    world.list(&[(summary(3), Verdict::New)]);
+    world.found(3, summary(3).into());
+    let open = world.mirror.open_walk().unwrap().expect("it is open");
+    world.reopen();
+    assert_eq!(world.mirror.open_walk().unwrap(), Some(open.clone()));
+    assert_eq!(open.listed.len(), 2);
+    assert_eq!(open.last_at, open.listed[1].received_at);
+    assert!(
+        open.listed
+            .is_sorted_by_key(|listed| listed.interval.received)
+    );
+    assert!(open.count > open.listed[1].interval.received);
+    assert_eq!(open.detail_sightings.len(), 3);
+    let (interval, rows) = &open.detail_sightings[2];
+    assert!(interval.sent > open.listed[1].interval.received);
+    assert_eq!(rows, &RoaringBitmap::from([world.row(3)]));
+
+    // A new walk in its place knows whom the old one saw, fetched or not.
+    world.list(&[(summary(4), Verdict::New)]);
+    let walk = world
+        .mirror
+        .begin_walk(world.run, at(90), "limit", 50, 0)
+        .unwrap();
+    assert_ne!(walk.id, open.id);
+    assert_eq!(walk.known_alive.len(), 4);
+    assert!(walk.count >= open.count, "the counter never goes back");
+    assert_eq!(world.mirror.open_walk().unwrap(), Some(walk.clone()));
+
+    world
+        .mirror
+        .end_walk(walk.id, Grade::Complete, Some(at(91)), at(92))
+        .unwrap();
+    assert_eq!(world.mirror.open_walk().unwrap(), None);
+    assert_eq!(
+        world.mirror.memory().unwrap().last_complete_as_of,
+        Some(at(91))
+    );
+    assert_eq!(world.dump("walk_lists") + &world.dump("walk_details"), "");
+}
+
+#[test]
+fn a_group_of_details_claims_no_more_than_each_of_them() {
+    let mut world = World::with_customers(3);
+    let walk = world.walk;
+    let detail = |world: &World, number: u32, sent: u64, outcome| twsync::mirror::Settled {
+        row: world.row(number),
+        id: id(number),
+        interval: Interval {
+            sent,
+            received: sent + 5,
+        },
+        at: at(70),
+        outcome,
+    };
+    let group = vec![
+        detail(
+            &world,
+            1,
+            1004,
+            Settlement::Found(Box::new(summary(1).into())),
+        ),
+        detail(
+            &world,
+            2,
+            1001,
+            Settlement::Found(Box::new(summary(2).into())),
+        ),
+        detail(
+            &world,
+            3,
+            1020,
+            Settlement::Pending {
+                why: "no answer".to_owned(),
+            },
+        ),
+    ];
+    world.mirror.settle(Some(walk), world.run, group).unwrap();
+    let open = world.mirror.open_walk().unwrap().unwrap();
+    let (interval, rows) = open.detail_sightings.last().unwrap();
+    assert_eq!(
+        *interval,
+        Interval {
+            sent: 1001,
+            received: 1009
+        }
+    );
+    assert_eq!(rows, &RoaringBitmap::from([world.row(1), world.row(2)]));
+    assert!(world.mirror.memory().unwrap().count > 1025);
+}
+
+#[test]
+fn what_is_remembered_survives_and_does_not_go_back() {
+    let mut world = World::new();
+    let memory = Memory {
+        requests_per_second: Some(2.5),
+        not_before: Some(at(100)),
+        h3_broken_at: Some(at(1)),
+        h4_broken_at: None,
+        baseline_done: true,
+        last_complete_as_of: Some(at(9)),
+        count: 5_000,
+    };
+    world.mirror.remember(&memory).unwrap();
+    world.reopen();
+    assert_eq!(world.mirror.memory().unwrap(), memory);
+    world.mirror.remember(&Memory::default()).unwrap();
+    let kept = Memory {
+        baseline_done: true,
+        last_complete_as_of: Some(at(9)),
+        count: 5_000,
+        ..Memory::default()
+    };
+    assert_eq!(world.mirror.memory().unwrap(), kept);
+}
+
+#[test]
+fn runs_are_kept_from_their_beginning() {
+    let mut world = World::new();
+    let mut report = world.report.clone();
+    assert_eq!(
+        world.mirror.last_runs(9).unwrap(),
+        std::slice::from_ref(&report)
+    );
+    report.finished_at = Some(at(8));
+    report.outcome = Some(twsync::report::Outcome::Held);
+    report.grade = Some(Grade::Complete);
+    report.as_of = Some(at(7));
+    report.reason = Some("6 are missing".to_owned());
+    report.counts.held = 6;
+    report.counts.rejected = u64::MAX >> 1;
+    world.mirror.finish_run(&report).unwrap();
+    assert_eq!(world.mirror.last_runs(9).unwrap(), [report]);
+    let reader = world.reader();
+    assert_eq!(reader.snapshot().unwrap().standing().unwrap().held, 6);
+}
+
+#[test]
+fn a_second_writer_hears_who_holds_the_mirror() {
+    let world = World::new();
+    let Err(error) = Mirror::open(&world.path()) else {
+        panic!("two writers");
+    };
+    assert!(matches!(error, Error::Held { pid: Some(pid), .. } if pid == std::process::id()));
+    assert_eq!(error.exit(), Exit::Partial);
+    assert!(error.to_string().contains(&std::process::id().to_string()));
+}
+
+#[test]
+fn a_snapshot_is_of_one_instant() {
+    let mut world = World::with_customers(1);
+    let reader = world.reader();
+    let snapshot = reader.snapshot().unwrap();
+    world.settle(1, Settlement::Deleted { not_before: None });
+    assert_eq!(snapshot.standing().unwrap().alive, 1);
+    assert_eq!(
+        snapshot.customer(id(1)).unwrap().unwrap().deleted_at,
+        None::<Timestamp>
+    );
+    assert!(world.mirror.checkpoint().unwrap().wal_bytes > 0);
+    drop(snapshot);
+    let checkpoint = world.mirror.checkpoint().unwrap();
+    assert_eq!((checkpoint.wal_bytes, checkpoint.blocked), (0, false));
+    assert_eq!(
+        Reader::open(&world.path())
+            .unwrap()
+            .snapshot()
+            .unwrap()
+            .standing()
+            .unwrap()
+            .deleted,
+        1
+    );
+}

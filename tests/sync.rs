@@ -1,0 +1,414 @@
+//! What a run promises: the mirror equals the world, at the price that was said, and it knows it.
+
+mod support;
+
+use jiff::SignedDuration;
+use support::Copying;
+use twsync::report::{Exit, Grade, Mode, Outcome};
+use twsync::sandbox::{Dialect, Items, Options, Order, Place, World};
+use twsync::sync::Job;
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+async fn ordered(customers: usize, order: Order) -> Copying {
+    let world = World::new(5, customers);
+    world.set_order(order);
+    Copying::from(Options {
+        world,
+        ..Options::default()
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_run_copies_everyone_for_one_page_more_than_there_are() {
+    let copying = Copying::of(250).await;
+    let ran = copying.run().await.ok();
+    copying.assert_mirror_equals_world();
+    assert_eq!((ran.lists, ran.details), (4, 250));
+    assert_eq!(ran.report.grade, Some(Grade::Complete));
+    assert_eq!(ran.report.outcome, Some(Outcome::Done));
+    assert_eq!(ran.report.counts.added, 250);
+    assert_eq!(
+        copying.number("SELECT count(*) FROM customer_versions WHERE op = 'baseline'"),
+        250
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_new_costs_a_request_a_page() {
+    let copying = Copying::of(250).await;
+    copying.run().await.ok();
+    let ran = copying.run().await.ok();
+    assert_eq!((ran.lists, ran.details), (3, 0));
+    assert_eq!(ran.report.grade, Some(Grade::Complete));
+    assert_eq!(
+        (ran.report.counts.added, ran.report.counts.unchanged),
+        (0, 250)
+    );
+    copying.assert_mirror_equals_world();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn arrivals_on_page_one_cost_nothing_more() {
+    let copying = ordered(250, Order::CreatedDescending).await;
+    copying.run().await.ok();
+    for _ in 0..3 {
+        copying.world().insert(Place::Head);
+    }
+    let ran = copying.run().await.ok();
+    assert_eq!((ran.lists, ran.details), (3, 3));
+    assert_eq!(ran.report.grade, Some(Grade::Complete));
+    assert_eq!(
+        copying.number("SELECT count(*) FROM customer_versions WHERE op = 'insert'"),
+        3
+    );
+    copying.assert_mirror_equals_world();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn arrivals_at_the_tail_cost_their_pages_and_one() {
+    let copying = ordered(1_050, Order::CreatedAscending).await;
+    copying.run().await.ok();
+    for _ in 0..20 {
+        copying.world().insert(Place::Tail);
+    }
+    let ran = copying.run().await.ok();
+    let (pages, theirs) = (11, 1);
+    assert!(
+        ran.lists <= pages + theirs + 1,
+        "{} list requests",
+        ran.lists
+    );
+    assert_eq!(ran.details, 20);
+    assert_eq!(ran.report.grade, Some(Grade::Complete));
+    copying.assert_mirror_equals_world();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn arrivals_at_the_head_cost_their_pages_and_one() {
+    let copying = ordered(1_050, Order::CreatedDescending).await;
+    copying.run().await.ok();
+    for _ in 0..150 {
+        copying.world().insert(Place::Head);
+    }
+    let ran = copying.run().await.ok();
+    let (pages, theirs) = (12, 2);
+    assert!(
+        ran.lists <= pages + theirs + 1,
+        "{} list requests",
+        ran.lists
+    );
+    assert_eq!(ran.report.grade, Some(Grade::Complete));
+    copying.assert_mirror_equals_world();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn arrivals_anywhere_cost_two_passes_at_most() {
+    let copying = ordered(1_050, Order::Id).await;
+    copying.run().await.ok();
+    for _ in 0..20 {
+        copying.world().insert(Place::Now);
+    }
+    let ran = copying.run().await.ok();
+    assert!(ran.lists <= 2 * 11 + 1, "{} list requests", ran.lists);
+    assert_eq!(ran.report.grade, Some(Grade::Complete));
+    copying.assert_mirror_equals_world();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_left_is_confirmed_and_keeps_its_last_values() {
+    let copying = Copying::of(250).await;
+    copying.run().await.ok();
+    let gone = copying.world().listed_ids()[17];
+    copying.world().delete(gone);
+    copying.later(HOUR);
+    let ran = copying.run().await.ok();
+    assert_eq!((ran.lists, ran.report.counts.deleted), (3, 1));
+    // The departed one, and a canary that shows that the server still answers.
+    assert_eq!(ran.details - ran.report.counts.reverified, 2);
+    copying.assert_mirror_equals_world();
+    let kept = format!("SELECT name FROM customers WHERE id = '{gone}' AND deleted_at IS NOT NULL");
+    assert!(copying.text(&kept).is_some());
+    let interval = format!(
+        "SELECT not_before || ' to ' || valid_from FROM customer_versions \
+         WHERE customer_id = '{gone}' AND op = 'delete' AND valid_to IS NULL"
+    );
+    assert_eq!(
+        copying.text(&interval).unwrap(),
+        "2026-11-01T12:00:00.000000Z to 2026-11-01T13:00:00.000000Z"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_departures_at_once_are_held_until_somebody_says_so() {
+    let copying = Copying::of(250).await;
+    copying.run().await.ok();
+    for id in copying.world().listed_ids().into_iter().take(9) {
+        copying.world().delete(id);
+    }
+    let ran = copying.run().await.ok();
+    assert_eq!(ran.report.outcome, Some(Outcome::Held));
+    assert_eq!((ran.report.counts.held, ran.report.counts.deleted), (9, 0));
+    assert_eq!(
+        copying.number("SELECT count(*) FROM customers WHERE deleted_at IS NULL"),
+        250
+    );
+    let some = Job {
+        deletions_allowed: 4,
+        ..Job::of(Mode::Sync)
+    };
+    let ran = copying.run_job(some).await.ok();
+    assert_eq!((ran.report.counts.held, ran.report.counts.deleted), (5, 4));
+    let ran = copying.run().await.ok();
+    assert_eq!(
+        (ran.report.outcome, ran.report.counts.deleted),
+        (Some(Outcome::Done), 5)
+    );
+    copying.assert_mirror_equals_world();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_is_suddenly_empty_deletes_nobody() {
+    let copying = Copying::of(3).await;
+    copying.run().await.ok();
+    for id in copying.world().listed_ids() {
+        copying.world().delete(id);
+    }
+    let ran = copying.run().await.ok();
+    assert_eq!(
+        (ran.report.outcome, ran.report.counts.held),
+        (Some(Outcome::Held), 3)
+    );
+    assert_eq!(
+        copying.number("SELECT count(*) FROM customers WHERE deleted_at IS NULL"),
+        3
+    );
+    let all = Job {
+        deletions_allowed: 3,
+        ..Job::of(Mode::Sync)
+    };
+    assert_eq!(copying.run_job(all).await.ok().report.counts.deleted, 3);
+    copying.assert_mirror_equals_world();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_back_is_a_new_version_and_a_broken_assumption() {
+    let copying = Copying::of(120).await;
+    copying.run().await.ok();
+    let id = copying.world().listed_ids()[3];
+    copying.world().delete(id);
+    copying.run().await.ok();
+    copying.world().undelete(id);
+    let ran = copying.run().await.ok();
+    assert_eq!(ran.report.counts.undeleted, 1);
+    assert!(
+        ran.warnings
+            .iter()
+            .any(|warning| warning.contains("came back")),
+        "{:?}",
+        ran.warnings
+    );
+    let ops = format!(
+        "SELECT group_concat(op) FROM (SELECT op FROM customer_versions \
+         WHERE customer_id = '{id}' ORDER BY valid_from)"
+    );
+    assert_eq!(copying.text(&ops).unwrap(), "baseline,delete,undelete");
+    copying.assert_mirror_equals_world();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_lives_unlisted_is_kept_and_details_prove_nothing_from_then_on() {
+    let copying = Copying::of(120).await;
+    copying.run().await.ok();
+    let id = copying.world().listed_ids()[3];
+    copying.world().unlist(id);
+    let ran = copying.run().await.ok();
+    assert_eq!(
+        (ran.report.counts.unlisted, ran.report.counts.deleted),
+        (1, 0)
+    );
+    let since = format!("SELECT unlisted_since FROM customers WHERE id = '{id}'");
+    assert!(copying.text(&since).is_some());
+    copying.assert_mirror_equals_world();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_without_details_is_kept_as_the_list_shows_it() {
+    let copying = Copying::of(120).await;
+    let id = copying.world().listed_ids()[3];
+    copying.world().ghost(id);
+    let ran = copying.run().await.ok();
+    assert_eq!(ran.report.counts.pending, 1);
+    assert_eq!(copying.number("SELECT count(*) FROM customers"), 120);
+    let verified = format!("SELECT detail_verified_at FROM customers WHERE id = '{id}'");
+    assert_eq!(copying.text(&verified), None);
+    let again = copying.run().await.ok();
+    assert_eq!(again.details, 1, "it is asked for again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_in_the_list_is_fetched_and_kept_as_a_version() {
+    let copying = Copying::of(120).await;
+    copying.run().await.ok();
+    let id = copying.world().listed_ids()[40];
+    copying.world().set_tier(id, "Adversary Pro");
+    let ran = copying.run().await.ok();
+    assert_eq!((ran.details, ran.report.counts.changed), (1, 1));
+    copying.assert_mirror_equals_world();
+    let versions = format!("SELECT count(*) FROM customer_versions WHERE customer_id = '{id}'");
+    assert_eq!(copying.number(&versions), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_the_list_hides_is_found_within_the_age() {
+    let mut copying = Copying::of(120).await;
+    copying.config.sync.max_detail_age = std::time::Duration::from_hours(24);
+    copying.run().await.ok();
+    copying
+        .world()
+        .change_hidden(copying.world().listed_ids()[40]);
+    let mut found = 0;
+    for _ in 0..25 {
+        copying.later(HOUR);
+        let ran = copying.run().await.ok();
+        assert!(
+            ran.details <= 10,
+            "the load is even, not {} at once",
+            ran.details
+        );
+        found += ran.report.counts.reverified_changed;
+    }
+    assert_eq!(found, 1);
+    copying.assert_mirror_equals_world();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_is_kept_to_the_request_and_the_next_run_goes_on() {
+    let copying = Copying::of(250).await;
+    let mut asked = 0;
+    for _ in 0..5 {
+        let job = Job {
+            requests_max: Some(60),
+            ..Job::of(Mode::Sync)
+        };
+        let ran = copying.run_job(job).await;
+        asked += ran.lists + ran.details;
+        match ran.error {
+            Some(error) => {
+                assert_eq!(error.exit(), Exit::Partial);
+                assert_eq!(ran.lists + ran.details, 60);
+                assert_eq!(ran.report.outcome, Some(Outcome::Partial));
+            }
+            None => assert_eq!(ran.report.grade, Some(Grade::Complete)),
+        }
+    }
+    assert_eq!(asked, 4 + 250, "nothing was asked twice");
+    copying.assert_mirror_equals_world();
+    assert_eq!(
+        copying.number("SELECT count(*) FROM customer_versions WHERE op = 'baseline'"),
+        250
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_walk_is_begun_anew_and_its_queue_stands() {
+    let copying = Copying::of(250).await;
+    let job = Job {
+        requests_max: Some(100),
+        ..Job::of(Mode::Sync)
+    };
+    copying.run_job(job).await;
+    copying.later(HOUR + HOUR);
+    let ran = copying.run().await.ok();
+    assert_eq!(ran.details - ran.report.counts.reverified, 250 - 96);
+    assert_eq!(ran.report.grade, Some(Grade::Complete));
+    copying.assert_mirror_equals_world();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn full_asks_for_everyone_again() {
+    let copying = Copying::of(120).await;
+    copying.run().await.ok();
+    copying
+        .world()
+        .change_hidden(copying.world().listed_ids()[7]);
+    let ran = copying.run_job(Job::of(Mode::Full)).await.ok();
+    assert_eq!(
+        (ran.lists, ran.details, ran.report.counts.changed),
+        (2, 120, 1)
+    );
+    copying.assert_mirror_equals_world();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_limit_dialect_is_found_out_and_its_items_proved_to_be_a_total() {
+    let world = World::new(5, 250);
+    let copying = Copying::from(Options {
+        world,
+        dialect: Dialect::Limit,
+        ..Options::default()
+    })
+    .await;
+    let ran = copying.run().await.ok();
+    assert_eq!(ran.report.grade, Some(Grade::Complete));
+    copying.assert_mirror_equals_world();
+    let ran = copying.run().await.ok();
+    assert_eq!((ran.report.grade, ran.lists), (Some(Grade::Complete), 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_items_counts_a_page_nothing_is_ever_proved_and_nobody_deleted() {
+    let world = World::new(5, 250);
+    let options = Options {
+        world,
+        dialect: Dialect::Limit,
+        items: Items::OnPage,
+        ..Options::default()
+    };
+    let copying = Copying::from(options).await;
+    assert_eq!(
+        copying.run().await.ok().report.grade,
+        Some(Grade::Converged)
+    );
+    copying.world().delete(copying.world().listed_ids()[9]);
+    let ran = copying.run().await.ok();
+    assert_eq!(
+        (ran.report.grade, ran.report.counts.deleted),
+        (Some(Grade::Converged), 0)
+    );
+    assert_eq!(
+        copying.number("SELECT count(*) FROM customers WHERE deleted_at IS NULL"),
+        250
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_in_no_order_is_copied_all_the_same() {
+    let copying = ordered(250, Order::Unstable).await;
+    let ran = copying.run().await;
+    assert!(ran.report.grade.is_some());
+    if ran.report.grade == Some(Grade::Complete) {
+        copying.assert_mirror_equals_world();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_customers_is_copied_too() {
+    let copying = Copying::of(0).await;
+    let ran = copying.run().await.ok();
+    assert_eq!((ran.lists, ran.report.grade), (1, Some(Grade::Complete)));
+    copying.assert_mirror_equals_world();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_names_are_kept_byte_for_byte() {
+    let world = World::hostile(5, 150);
+    let copying = Copying::from(Options {
+        world,
+        ..Options::default()
+    })
+    .await;
+    copying.run().await.ok();
+    copying.assert_mirror_equals_world();
+}
