@@ -1,1 +1,184 @@
-//! The only Arrow and Parquet.
+//! The lake: the mirror as Parquet, for analysts, and the only Arrow and Parquet of the crate.
+//!
+//! What is published is a *generation*: all tables of one instant of the mirror, in immutable files
+//! whose names are made of their contents. It is staged beside the lake, checked, and exchanged
+//! with the generation before it in one step. Files that are as they were are not written again
+//! but kept under the same name (hard links).
+//!
+//! Everything is made from the mirror alone, and the same rows make the same bytes, whenever and
+//! however often they are written. There is one exception: a past day's snapshot holds when details were
+//! last verified *on that day*, which the mirror forgets; made anew, it holds a lower bound.
+//!
+//! Readers that glob two levels of folders at the very moment of an exchange may list some folders
+//! before it and some after. They can't see a file of mixed content, and what they list is gone or
+//! the same; who must be certain takes the names from `manifest.json`.
+
+mod analytics;
+mod batch;
+mod calendar;
+mod cell;
+mod changes;
+pub mod column;
+mod comparison;
+mod daily;
+mod datapackage;
+mod days;
+mod dictionary;
+mod documents;
+mod error;
+mod fields;
+mod history;
+mod manifest;
+mod place;
+mod previous;
+mod provenance;
+mod rows;
+mod runs;
+mod shape;
+mod sorter;
+mod source;
+mod stage;
+mod state;
+pub mod table;
+mod verify;
+mod writer;
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use uuid::{NoContext, Uuid};
+
+use crate::clock::Clock;
+use crate::config::{self, UuidEncoding};
+use crate::mirror::Reader;
+use crate::report::{self, Live, Report};
+
+use manifest::Manifest;
+use place::Place;
+use previous::Previous;
+use source::Source;
+use stage::Stage;
+use table::{SCHEMA_VERSION, Table};
+
+pub use error::Error;
+pub use verify::{Finding, verify};
+
+/// A generation that is now in the lake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The generation's id.
+    pub generation: String,
+    /// The newest instant that the tables speak of.
+    pub state_at: Timestamp,
+    /// Living customers in it.
+    pub customers: u64,
+    /// Files of its tables.
+    pub files: u64,
+    /// Of those, how many are as they were and were kept.
+    pub files_kept: u64,
+    /// The tables' size together.
+    pub bytes: u64,
+}
+
+/// Makes a generation of the mirror's state and puts it in the lake's place. `run` is the run that
+/// publishes, as far as it has come; none where the mirror is published as it is.
+///
+/// It blocks, for seconds where there are many customers: call it on a thread of its own. Whatever goes wrong, the
+/// last generation stays.
+pub fn publish(
+    settings: &config::Lake,
+    mirror: &Path,
+    run: Option<&Report>,
+    clock: &Clock,
+    live: &Live,
+) -> Result<Published, Error> {
+    let path = settings.path.as_deref().ok_or(Error::NoLake)?;
+    let place = Place::open(path)?;
+    let previous = Previous::read(place.lake())?;
+    let reader = Reader::open(mirror)?;
+    let snapshot = reader.snapshot()?;
+    let source = Source::new(&snapshot, run, clock, live)?;
+    live.begin(report::Stage::Publishing, 0);
+    if let Some(previous) = &previous {
+        source.may_follow(previous)?;
+    }
+
+    let generation = generation_id(source.instant);
+    let root = place.stage(&generation)?;
+    // Files with ids in another encoding can't stand in one table with new ones.
+    let usable = previous
+        .as_ref()
+        .filter(|it| it.writes_ids_as(settings.uuid_encoding));
+    let mut stage = Stage::new(root, settings.uuid_encoding, usable);
+    let days = days::wanted(&source, previous.as_ref(), settings.keep_daily);
+    write_tables(&mut stage, &source, usable, &days)?;
+    let manifest = manifest(&stage, &source, generation, settings.uuid_encoding);
+    documents::write(&stage, place.lake(), &manifest)?;
+    fail::fail_point!("lake-staging");
+
+    let published = published(&stage, &manifest);
+    place.exchange(&stage.seal()?)?;
+    Ok(published)
+}
+
+fn write_tables(
+    stage: &mut Stage<'_>,
+    source: &Source<'_>,
+    previous: Option<&Previous>,
+    days: &std::collections::BTreeSet<calendar::Day>,
+) -> Result<(), Error> {
+    let overtaken = match previous {
+        Some(previous) => days::overtaken(source, previous)?,
+        None => None,
+    };
+    state::write_current(stage, source)?;
+    state::write_past_days(stage, source, days, overtaken)?;
+    changes::write(stage, source, previous)?;
+    history::write(stage, source, previous)?;
+    runs::write(stage, source)
+}
+
+fn manifest(
+    stage: &Stage<'_>,
+    source: &Source<'_>,
+    generation: String,
+    encoding: UuidEncoding,
+) -> Manifest {
+    let run = source.provenance.runs().last();
+    let proof = source.provenance.newest_graded();
+    Manifest {
+        generator: provenance::GENERATOR.to_owned(),
+        schema_version: SCHEMA_VERSION,
+        generation,
+        instant: source.instant,
+        state_at: source.state_at,
+        run: run.map(|run| run.id.to_string()),
+        grade: proof
+            .and_then(|run| run.grade)
+            .map(|grade| grade.as_str().to_owned()),
+        as_of: proof.and_then(|run| run.as_of),
+        last_complete_as_of: source.last_complete_as_of,
+        uuid_encoding: previous::word(encoding).to_owned(),
+        customers: stage.rows(Table::Current),
+        versions: source.standing.versions,
+        files: stage.sorted_entries(),
+    }
+}
+
+fn published(stage: &Stage<'_>, manifest: &Manifest) -> Published {
+    Published {
+        generation: manifest.generation.clone(),
+        state_at: manifest.state_at,
+        customers: manifest.customers,
+        files: manifest.files.len() as u64,
+        files_kept: stage.kept(),
+        bytes: manifest.files.iter().map(|entry| entry.bytes).sum(),
+    }
+}
+
+/// A UUID of version 7: generations sort by when they were made.
+fn generation_id(at: Timestamp) -> String {
+    let seconds = u64::try_from(at.as_second()).unwrap_or_default();
+    let nanoseconds = u32::try_from(at.subsec_nanosecond()).unwrap_or_default();
+    Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, nanoseconds)).to_string()
+}

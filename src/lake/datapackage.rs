@@ -1,0 +1,70 @@
+//! `datapackage.json`: the tables described to machines, as a Tabular Data Package
+//! (<https://specs.frictionlessdata.io/tabular-data-package/>).
+
+use serde_json::{Value, json};
+
+use super::column::{Column, Kind};
+use super::manifest::Manifest;
+use super::table::Table;
+
+/// The descriptor of the generation of `manifest`.
+pub(super) fn text(manifest: &Manifest) -> String {
+    let resources: Vec<Value> = Table::ALL
+        .into_iter()
+        .map(|table| resource(table, manifest))
+        .collect();
+    let package = json!({
+        "profile": "tabular-data-package",
+        "name": "twsync-customers",
+        "id": manifest.generation,
+        "title": "Customers of the ThreatWinds billing system",
+        "version": format!("{}.0.0", manifest.schema_version),
+        "created": manifest.instant.to_string(),
+        "resources": resources,
+    });
+    format!("{package:#}\n")
+}
+
+fn resource(table: Table, manifest: &Manifest) -> Value {
+    let paths: Vec<&str> = manifest
+        .of(table)
+        .map(|entry| entry.path.as_str())
+        .collect();
+    let bytes: u64 = manifest.of(table).map(|entry| entry.bytes).sum();
+    let fields: Vec<Value> = table.columns().iter().map(field).collect();
+    json!({
+        "profile": "tabular-data-resource",
+        "name": table.folder().replace('_', "-"),
+        "title": table.view(),
+        "description": table.meaning(),
+        "path": paths,
+        "format": "parquet",
+        "mediatype": "application/vnd.apache.parquet",
+        "encoding": "utf-8",
+        "bytes": bytes,
+        "schema": {
+            "fields": fields,
+            "primaryKey": table.key(),
+        },
+    })
+}
+
+fn field(column: &Column) -> Value {
+    let (kind, format) = match column.kind {
+        Kind::Id => ("string", "uuid"),
+        Kind::Text => ("string", "default"),
+        Kind::Integer => ("integer", "default"),
+        Kind::Flag => ("boolean", "default"),
+        Kind::Instant => ("datetime", "default"),
+        Kind::Day => ("date", "default"),
+    };
+    json!({
+        "name": column.name(),
+        "type": kind,
+        "format": format,
+        "description": column.meaning(),
+        "unit": column.unit.words(),
+        "apiName": column.api_name(),
+        "constraints": { "required": column.required },
+    })
+}

@@ -1,0 +1,98 @@
+//! `README.md`: what is in the lake, table by table and column by column, for whoever finds it.
+
+use std::fmt::Write;
+
+use super::column::{Column, Source};
+use super::manifest::Manifest;
+use super::table::Table;
+
+/// The data dictionary. It names no file and no instant: it changes when the tables do.
+pub(super) fn text(manifest: &Manifest) -> String {
+    let mut text = format!(
+        "{INTRODUCTION}\nIds are written as {}.\n",
+        if manifest.uuid_encoding == "native" {
+            "Parquet's UUID type (`tier_id` and `owner_user_id`, which the API may fill with \
+             anything, are text)"
+        } else {
+            "text, in lower case"
+        }
+    );
+    for table in Table::ALL {
+        text.push_str(&section(table));
+    }
+    text
+}
+
+fn section(table: Table) -> String {
+    let mut text = format!("\n## {}\n\n{}\n\n", path(table), table.meaning());
+    if let Some(partition) = table.partition() {
+        writeln!(
+            text,
+            "`{partition}` stands in the folders' names, not in the files.\n"
+        )
+        .expect("a string takes all text");
+    }
+    writeln!(
+        text,
+        "One row for each: `{}`. Sorted by `{}`.\n",
+        table.key().join("`, `"),
+        table.order().join("`, `"),
+    )
+    .expect("a string takes all text");
+    text.push_str("| column | type | null | API | unit | meaning |\n|---|---|---|---|---|---|\n");
+    for column in table.columns() {
+        text.push_str(&row(&column));
+    }
+    text
+}
+
+fn row(column: &Column) -> String {
+    let api = match column.source {
+        Source::Listed(name) => format!("`{name}`"),
+        Source::Details(name) => format!("`{name}` (details only)"),
+        Source::Own => "none".to_owned(),
+    };
+    format!(
+        "| `{}` | {} | {} | {api} | {} | {} |\n",
+        column.name(),
+        column.kind.sql(),
+        if column.required { "never" } else { "possible" },
+        column.unit.words(),
+        column.meaning(),
+    )
+}
+
+fn path(table: Table) -> String {
+    match table {
+        Table::Current => "current/customers.parquet".to_owned(),
+        other => match other.partition() {
+            Some(column) => format!("{}/{column}=…/", other.folder()),
+            None => format!("{}/", other.folder()),
+        },
+    }
+}
+
+const INTRODUCTION: &str = "# Customers
+
+Made by twsync from the ThreatWinds billing API; replaced as a whole whenever it is published. Write
+nothing into this folder.
+
+- `manifest.json` says which generation this is, of which instant, how much was proved of it
+  (`grade`), and names every file with its rows, size and SHA-256.
+- `analytics.sql` opens all tables as views: `duckdb -init analytics.sql`.
+- `datapackage.json` describes the tables to machines.
+
+All tables of a generation are of the same instant. A file's name is made of its contents: a query
+that runs while a new generation is published reads the files that it opened, or fails because one is
+gone; then run it again. For a query over many files that must be of one generation,
+take the files' names from `manifest.json`, as `analytics.sql` does.
+
+A past day's, a past month's file never changes, unless a change of that time came to light later.
+Columns may be added at the end (read with `union_by_name` or its like); none is renamed, dropped
+or given another type.
+
+Each file's own metadata name the schema's version, the program, and the run in which the file's
+newest row came about, with that run's grade; the run that published is in `manifest.json`.
+
+Fields of the API that twsync does not know are not here; the mirror keeps them.
+";

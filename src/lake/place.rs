@@ -1,0 +1,223 @@
+//! Where the lake is, and how one generation takes another's place in one step.
+//!
+//! A generation is staged in a hidden folder beside the lake, on the same filesystem, and the two
+//! folders are exchanged. This file knows folders and names; what is in the files it does not know.
+
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
+
+use super::Error;
+
+/// A lake's place. While it lives, no other process publishes there.
+pub(super) struct Place {
+    lake: PathBuf,
+    _lock: File,
+}
+
+impl Place {
+    /// Takes the place for publishing, and clears away what a killed process left beside the lake.
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+        let lake = resolve(path)?;
+        let parent = parent(&lake);
+        make_folder(parent)?;
+        refuse_mount_point(&lake, parent)?;
+        let place = Self {
+            _lock: lock(&lake)?,
+            lake,
+        };
+        place.recover()?;
+        Ok(place)
+    }
+
+    /// The lake's folder, links resolved. It need not be there yet.
+    pub(super) fn lake(&self) -> &Path {
+        &self.lake
+    }
+
+    /// A new, empty folder beside the lake.
+    pub(super) fn stage(&self, generation: &str) -> Result<PathBuf, Error> {
+        let path = sibling(&self.lake, &format!("staging-{generation}"));
+        make_folder(&path)?;
+        Ok(path)
+    }
+
+    /// Puts the folder `staged` where the lake is, in one step, and removes what was there.
+    pub(super) fn exchange(&self, staged: &Path) -> Result<(), Error> {
+        fail::fail_point!("lake-before-exchange");
+        let replaced = self.swap(staged).map_err(Error::io(&self.lake))?;
+        sync_folder(parent(&self.lake))?;
+        fail::fail_point!("lake-after-exchange");
+        if let Some(replaced) = replaced
+            && let Err(error) = fs::remove_dir_all(&replaced)
+        {
+            tracing::warn!(
+                path = %replaced.display(),
+                %error,
+                "the previous generation could not be removed; the next publishing tries again"
+            );
+        }
+        Ok(())
+    }
+
+    /// Answers where the previous generation is now, if there was one.
+    fn swap(&self, staged: &Path) -> io::Result<Option<PathBuf>> {
+        if is_absent_or_empty(&self.lake)? {
+            fs::rename(staged, &self.lake)?;
+            return Ok(None);
+        }
+        match renameat_with(CWD, staged, CWD, &self.lake, RenameFlags::EXCHANGE) {
+            Ok(()) => Ok(Some(staged.to_owned())),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+                tracing::warn!(
+                    lake = %self.lake.display(),
+                    "this filesystem can't exchange two folders in one step: for a moment there is \
+                     no lake, and a reader in that moment fails"
+                );
+                self.swap_in_two_steps(staged).map(Some)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A process killed between the two steps leaves the lake under the name of the previous one,
+    /// where [`Self::recover`] finds it.
+    fn swap_in_two_steps(&self, staged: &Path) -> io::Result<PathBuf> {
+        let previous = self.previous();
+        fs::rename(&self.lake, &previous)?;
+        fs::rename(staged, &self.lake)?;
+        Ok(previous)
+    }
+
+    fn previous(&self) -> PathBuf {
+        sibling(&self.lake, "previous")
+    }
+
+    fn recover(&self) -> Result<(), Error> {
+        let previous = self.previous();
+        if previous.exists() {
+            if is_absent_or_empty(&self.lake).map_err(Error::io(&self.lake))? {
+                fs::rename(&previous, &self.lake).map_err(Error::io(&self.lake))?;
+            } else {
+                fs::remove_dir_all(&previous).map_err(Error::io(&previous))?;
+            }
+        }
+        self.remove_orphans()
+    }
+
+    fn remove_orphans(&self) -> Result<(), Error> {
+        let folder = parent(&self.lake);
+        let prefix = name_of(&sibling(&self.lake, "staging-"));
+        for entry in fs::read_dir(folder).map_err(Error::io(folder))? {
+            let path = entry.map_err(Error::io(folder))?.path();
+            let orphan = name_of(&path)
+                .as_encoded_bytes()
+                .starts_with(prefix.as_encoded_bytes());
+            if orphan {
+                fs::remove_dir_all(&path).map_err(Error::io(&path))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Makes a folder, and those above it, where it is not there: 0750, under the umask.
+pub(super) fn make_folder(path: &Path) -> Result<(), Error> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o750)
+        .create(path)
+        .map_err(Error::io(path))
+}
+
+/// Begins a file that must not be there yet: 0640, under the umask.
+pub(super) fn make_file(path: &Path) -> Result<File, Error> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o640)
+        .open(path)
+        .map_err(Error::io(path))
+}
+
+/// Waits until a folder's own entries are on disk. Never retried: what a failed fsync says is lost.
+pub(super) fn sync_folder(path: &Path) -> Result<(), Error> {
+    File::open(path)
+        .and_then(|folder| folder.sync_all())
+        .map_err(Error::io(path))
+}
+
+/// True where nothing is at `path`, or an empty folder.
+pub(super) fn is_absent_or_empty(path: &Path) -> io::Result<bool> {
+    match fs::read_dir(path) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// An absolute path without links at its end: the folder that a link points to is exchanged, not
+/// the link.
+pub(super) fn resolve(path: &Path) -> Result<PathBuf, Error> {
+    match fs::canonicalize(path) {
+        Ok(path) => Ok(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            std::path::absolute(path).map_err(Error::io(path))
+        }
+        Err(error) => Err(Error::io(path)(error)),
+    }
+}
+
+fn refuse_mount_point(lake: &Path, parent: &Path) -> Result<(), Error> {
+    let Ok(there) = fs::metadata(lake) else {
+        return Ok(());
+    };
+    let beside = fs::metadata(parent).map_err(Error::io(parent))?;
+    if there.dev() == beside.dev() {
+        return Ok(());
+    }
+    Err(Error::MountPoint {
+        path: lake.to_owned(),
+    })
+}
+
+fn lock(lake: &Path) -> Result<File, Error> {
+    let path = sibling(lake, "lock");
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o640)
+        .open(&path)
+        .map_err(Error::io(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::Held {
+            path: lake.to_owned(),
+        }),
+        Err(TryLockError::Error(error)) => Err(Error::io(&path)(error)),
+    }
+}
+
+fn parent(lake: &Path) -> &Path {
+    lake.parent().unwrap_or(lake)
+}
+
+/// A hidden name beside the lake: `.<the lake's name>.<suffix>`.
+fn sibling(lake: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(name_of(lake));
+    name.push(".");
+    name.push(suffix);
+    lake.with_file_name(name)
+}
+
+fn name_of(path: &Path) -> OsString {
+    path.file_name().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,130 @@
+//! The generation that is in the lake now: what a new one may keep of it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::config::UuidEncoding;
+
+use super::Error;
+use super::calendar::Day;
+use super::documents::DOCUMENTS;
+use super::manifest::{Entry, MANIFEST, Manifest};
+use super::place;
+use super::table::Table;
+
+/// The lake's current generation.
+pub(super) struct Previous {
+    /// The lake's folder.
+    pub(super) lake: PathBuf,
+    /// What it says of itself.
+    pub(super) manifest: Manifest,
+}
+
+impl Previous {
+    /// The generation in the folder `lake`; none where there is no such folder, or an empty one.
+    /// Anything in the folder that is not of a lake is a reason to leave it alone.
+    pub(super) fn read(lake: &Path) -> Result<Option<Self>, Error> {
+        if place::is_absent_or_empty(lake).map_err(Error::io(lake))? {
+            return Ok(None);
+        }
+        let path = lake.join(MANIFEST);
+        if !path.exists() {
+            return Err(Error::Foreign {
+                path: lake.to_owned(),
+                what: format!("files, but no {MANIFEST}"),
+            });
+        }
+        let text = fs::read_to_string(&path).map_err(Error::io(&path))?;
+        let previous = Self {
+            lake: lake.to_owned(),
+            manifest: Manifest::parse(&path, &text)?,
+        };
+        previous.refuse_foreign()?;
+        Ok(Some(previous))
+    }
+
+    /// The newest day that it speaks of.
+    pub(super) fn day(&self) -> Day {
+        Day::at(self.manifest.state_at)
+    }
+
+    /// Whether its ids are written so.
+    pub(super) fn writes_ids_as(&self, encoding: UuidEncoding) -> bool {
+        self.manifest.uuid_encoding == word(encoding)
+    }
+
+    /// The file of one part of `table`, if it is there and as long as it should be.
+    pub(super) fn part(&self, table: Table, part: &str) -> Option<&Entry> {
+        self.manifest
+            .of(table)
+            .find(|entry| entry.part == part && self.is_there(entry))
+    }
+
+    /// The very same file, if it is there and as long as it should be.
+    pub(super) fn file(&self, entry: &Entry) -> Option<&Entry> {
+        self.manifest
+            .files
+            .iter()
+            .find(|it| *it == entry && self.is_there(it))
+    }
+
+    /// Where a file is.
+    pub(super) fn path(&self, entry: &Entry) -> PathBuf {
+        self.lake.join(&entry.path)
+    }
+
+    fn is_there(&self, entry: &Entry) -> bool {
+        fs::metadata(self.path(entry)).is_ok_and(|there| there.len() == entry.bytes)
+    }
+
+    fn refuse_foreign(&self) -> Result<(), Error> {
+        let mut expected: BTreeSet<PathBuf> = DOCUMENTS.iter().map(PathBuf::from).collect();
+        for entry in &self.manifest.files {
+            expected.extend(
+                Path::new(&entry.path)
+                    .ancestors()
+                    .filter(|path| !path.as_os_str().is_empty())
+                    .map(Path::to_owned),
+            );
+        }
+        match first_unexpected(&self.lake, Path::new(""), &expected)
+            .map_err(Error::io(&self.lake))?
+        {
+            None => Ok(()),
+            Some(path) => Err(Error::Foreign {
+                path: self.lake.clone(),
+                what: path.display().to_string(),
+            }),
+        }
+    }
+}
+
+/// The word that stands in the manifest for an encoding of ids.
+pub(super) const fn word(encoding: UuidEncoding) -> &'static str {
+    match encoding {
+        UuidEncoding::String => "string",
+        UuidEncoding::Native => "native",
+    }
+}
+
+/// The first file or folder below `lake` that is not expected there.
+fn first_unexpected(
+    lake: &Path,
+    folder: &Path,
+    expected: &BTreeSet<PathBuf>,
+) -> std::io::Result<Option<PathBuf>> {
+    for entry in fs::read_dir(lake.join(folder))? {
+        let entry = entry?;
+        let path = folder.join(entry.file_name());
+        if !expected.contains(&path) {
+            return Ok(Some(path));
+        }
+        if entry.file_type()?.is_dir()
+            && let Some(found) = first_unexpected(lake, &path, expected)?
+        {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}

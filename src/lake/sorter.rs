@@ -1,0 +1,267 @@
+//! Sorts any number of rows in little memory: sorted runs go to a nameless file, then are merged.
+//!
+//! A sort in the mirror would cost more than all the rest of publishing. Rows are bytes here, made by
+//! [`Cell::write`](super::cell::Cell::write); only the key is looked at.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use super::Error;
+use super::cell::{Cell, Cells};
+
+/// Bytes of rows that are sorted in memory at a time.
+const RUN_BYTES: usize = 16 << 20;
+
+/// Bytes of each run that are read ahead while runs are merged.
+const READ_AHEAD_BYTES: usize = 256 << 10;
+
+/// What rows are sorted by, the first field first. The key of a row is its own: where two keys are
+/// equal, the rows are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    /// The file that the row goes to; files come out one after the other.
+    pub(super) group: u32,
+    /// A first instant; rows without one come first.
+    pub(super) first: Option<i64>,
+    /// A UUID.
+    pub(super) id: [u8; 16],
+    /// A second instant.
+    pub(super) second: i64,
+}
+
+/// Takes rows in any order.
+pub(super) struct Sorter {
+    folder: PathBuf,
+    bytes: Vec<u8>,
+    rows: Vec<(Key, std::ops::Range<usize>)>,
+    spill: Option<File>,
+    spilled: u64,
+    runs: Vec<std::ops::Range<u64>>,
+}
+
+impl Sorter {
+    /// An empty one, whose nameless file, if it needs one, is on the filesystem of `folder`.
+    pub(super) fn new(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            bytes: Vec::new(),
+            rows: Vec::new(),
+            spill: None,
+            spilled: 0,
+            runs: Vec::new(),
+        }
+    }
+
+    /// Takes a row.
+    pub(super) fn push<'row>(
+        &mut self,
+        key: Key,
+        cells: impl IntoIterator<Item = Cell<'row>>,
+    ) -> Result<(), Error> {
+        let start = self.bytes.len();
+        for cell in cells {
+            cell.write(&mut self.bytes);
+        }
+        self.rows.push((key, start..self.bytes.len()));
+        if self.bytes.len() >= RUN_BYTES {
+            self.spill()?;
+        }
+        Ok(())
+    }
+
+    /// Gives all rows to `each`, in the order of their keys.
+    pub(super) fn drain(
+        mut self,
+        mut each: impl FnMut(&Key, Cells<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if self.runs.is_empty() {
+            self.rows.sort_unstable_by_key(|(key, _)| *key);
+            return self
+                .rows
+                .iter()
+                .try_for_each(|(key, range)| each(key, Cells(&self.bytes[range.clone()])));
+        }
+        self.spill()?;
+        self.bytes = Vec::new();
+        self.rows = Vec::new();
+        let spill = self.spill.take().expect("runs are in the file");
+        merge(&spill, &self.runs, &self.folder, each)
+    }
+
+    /// Sorts the rows in memory and appends them to the file as one run.
+    fn spill(&mut self) -> Result<(), Error> {
+        self.rows.sort_unstable_by_key(|(key, _)| *key);
+        self.append_run().map_err(Error::io(&self.folder))?;
+        self.bytes.clear();
+        self.rows.clear();
+        Ok(())
+    }
+
+    fn append_run(&mut self) -> io::Result<()> {
+        let file = match &self.spill {
+            Some(file) => file,
+            None => self.spill.insert(tempfile::tempfile_in(&self.folder)?),
+        };
+        let mut output = io::BufWriter::with_capacity(READ_AHEAD_BYTES, file);
+        let start = self.spilled;
+        for (key, range) in &self.rows {
+            let head = Head {
+                key: *key,
+                length: range.len() as u64,
+            };
+            output.write_all(&head.to_bytes())?;
+            output.write_all(&self.bytes[range.clone()])?;
+            self.spilled += (Head::BYTES + range.len()) as u64;
+        }
+        output.flush()?;
+        self.runs.push(start..self.spilled);
+        Ok(())
+    }
+}
+
+fn merge(
+    file: &File,
+    runs: &[std::ops::Range<u64>],
+    folder: &Path,
+    mut each: impl FnMut(&Key, Cells<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let failed = || Error::io(folder);
+    let mut runs: Vec<Run<'_>> = runs
+        .iter()
+        .map(|range| Run::new(file, range.clone()))
+        .collect();
+    let mut next = BinaryHeap::new();
+    for (number, run) in runs.iter_mut().enumerate() {
+        if run.advance().map_err(failed())? {
+            next.push(Reverse((run.head.key, number)));
+        }
+    }
+    while let Some(Reverse((key, number))) = next.pop() {
+        let run = &mut runs[number];
+        each(&key, Cells(run.row()))?;
+        if run.advance().map_err(failed())? {
+            next.push(Reverse((run.head.key, number)));
+        }
+    }
+    Ok(())
+}
+
+/// What stands before a row's bytes in the file.
+#[derive(Clone, Copy, Default)]
+struct Head {
+    key: Key,
+    length: u64,
+}
+
+impl Head {
+    const BYTES: usize = 4 + 1 + 8 + 16 + 8 + 8;
+
+    fn to_bytes(self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        let Key {
+            group,
+            first,
+            id,
+            second,
+        } = self.key;
+        bytes[..4].copy_from_slice(&group.to_le_bytes());
+        bytes[4] = u8::from(first.is_some());
+        bytes[5..13].copy_from_slice(&first.unwrap_or_default().to_le_bytes());
+        bytes[13..29].copy_from_slice(&id);
+        bytes[29..37].copy_from_slice(&second.to_le_bytes());
+        bytes[37..].copy_from_slice(&self.length.to_le_bytes());
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
+        let mut rest = bytes.as_slice();
+        let group = u32::from_le_bytes(take(&mut rest));
+        let [some] = take(&mut rest);
+        let first = i64::from_le_bytes(take(&mut rest));
+        let id = take(&mut rest);
+        let second = i64::from_le_bytes(take(&mut rest));
+        let key = Key {
+            group,
+            first: (some == 1).then_some(first),
+            id,
+            second,
+        };
+        Self {
+            key,
+            length: u64::from_le_bytes(take(&mut rest)),
+        }
+    }
+}
+
+fn take<const N: usize>(bytes: &mut &[u8]) -> [u8; N] {
+    let (head, tail) = bytes.split_first_chunk().expect("a head is of fixed size");
+    *bytes = tail;
+    *head
+}
+
+/// One run while it is merged: its current row, and what was read ahead.
+struct Run<'file> {
+    file: &'file File,
+    left: std::ops::Range<u64>,
+    ahead: Vec<u8>,
+    head: Head,
+    row: std::ops::Range<usize>,
+}
+
+impl<'file> Run<'file> {
+    fn new(file: &'file File, range: std::ops::Range<u64>) -> Self {
+        Self {
+            file,
+            left: range,
+            ahead: Vec::new(),
+            head: Head::default(),
+            row: 0..0,
+        }
+    }
+
+    /// The current row's bytes.
+    fn row(&self) -> &[u8] {
+        &self.ahead[self.row.clone()]
+    }
+
+    /// Goes to the next row; false where there is none.
+    fn advance(&mut self) -> io::Result<bool> {
+        let Some(head) = self.bytes(self.row.end, Head::BYTES)? else {
+            return Ok(false);
+        };
+        let mut bytes = [0; Head::BYTES];
+        bytes.copy_from_slice(&self.ahead[head.clone()]);
+        self.head = Head::from_bytes(&bytes);
+        let length = usize::try_from(self.head.length).map_err(io::Error::other)?;
+        self.row = self
+            .bytes(head.end, length)?
+            .ok_or(io::ErrorKind::UnexpectedEof)?;
+        Ok(true)
+    }
+
+    /// Where `length` bytes from `start` on are in what was read ahead, after reading on where they
+    /// are not; none at the run's end.
+    fn bytes(&mut self, start: usize, length: usize) -> io::Result<Option<std::ops::Range<usize>>> {
+        if start + length <= self.ahead.len() {
+            return Ok(Some(start..start + length));
+        }
+        self.ahead.drain(..start);
+        let kept = self.ahead.len();
+        let wanted =
+            (READ_AHEAD_BYTES.max(length - kept) as u64).min(self.left.end - self.left.start);
+        let wanted = usize::try_from(wanted).map_err(io::Error::other)?;
+        self.ahead.resize(kept + wanted, 0);
+        self.file
+            .read_exact_at(&mut self.ahead[kept..], self.left.start)?;
+        self.left.start += wanted as u64;
+        match self.ahead.len() {
+            0 => Ok(None),
+            there if there < length => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(Some(0..length)),
+        }
+    }
+}

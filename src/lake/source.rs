@@ -1,0 +1,86 @@
+//! What a generation is made from: one instant of the mirror, and the runs that led there.
+
+use jiff::Timestamp;
+
+use crate::clock::Clock;
+use crate::mirror::{Snapshot, Standing};
+use crate::report::{Live, Report};
+
+use super::Error;
+use super::calendar::Day;
+use super::previous::Previous;
+use super::provenance::Provenance;
+
+/// One instant of the mirror, and the runs that led there.
+pub(super) struct Source<'reader> {
+    /// The mirror. All tables of a generation are read from this one transaction.
+    pub(super) mirror: &'reader Snapshot<'reader>,
+    /// How the mirror stands.
+    pub(super) standing: Standing,
+    /// Which run wrote when.
+    pub(super) provenance: Provenance,
+    /// When the generation is made.
+    pub(super) instant: Timestamp,
+    /// The newest instant that the mirror's state is of: the newest run's end, and now where that
+    /// run goes on.
+    pub(super) state_at: Timestamp,
+    /// The newest instant of which a walk proved exactly which customers lived.
+    pub(super) last_complete_as_of: Option<Timestamp>,
+    /// For whoever looks on.
+    pub(super) live: &'reader Live,
+}
+
+impl<'reader> Source<'reader> {
+    /// `run`, where there is one, is the run that publishes: it is shown as it says itself.
+    pub(super) fn new(
+        mirror: &'reader Snapshot<'reader>,
+        run: Option<&Report>,
+        clock: &Clock,
+        live: &'reader Live,
+    ) -> Result<Self, Error> {
+        let mut runs = mirror.runs()?;
+        if let Some(run) = run {
+            runs.retain(|it| it.id != run.id);
+            runs.push(run.clone());
+        }
+        let instant = clock.now();
+        let state_at = match (run, runs.last()) {
+            (Some(run), _) => run.finished_at.unwrap_or(instant),
+            (None, Some(last)) => last.finished_at.unwrap_or(last.started_at),
+            (None, None) => instant,
+        };
+        Ok(Self {
+            mirror,
+            standing: mirror.standing()?,
+            provenance: Provenance::new(runs),
+            instant,
+            state_at,
+            last_complete_as_of: mirror.memory()?.last_complete_as_of,
+            live,
+        })
+    }
+
+    /// The day that the state is of.
+    pub(super) fn today(&self) -> Day {
+        Day::at(self.state_at)
+    }
+
+    /// Refuses to put this in the place of a generation that knows more.
+    pub(super) fn may_follow(&self, previous: &Previous) -> Result<(), Error> {
+        let manifest = &previous.manifest;
+        if manifest.versions > self.standing.versions {
+            return Err(Error::OtherMirror {
+                path: previous.lake.clone(),
+                lake: manifest.versions,
+                mirror: self.standing.versions,
+            });
+        }
+        let explained = self.standing.deleted >= manifest.customers;
+        if self.standing.alive == 0 && manifest.customers > 0 && !explained {
+            return Err(Error::Emptied {
+                before: manifest.customers,
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,297 @@
+//! A generation in the making: files are written or kept, checked, and then handed over as a whole.
+//!
+//! A staged generation that is not handed over is removed.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use parquet::arrow::arrow_reader::ArrowReaderMetadata;
+
+use crate::config::UuidEncoding;
+
+use super::Error;
+use super::cell::Cell;
+use super::manifest::Entry;
+use super::place;
+use super::previous::Previous;
+use super::provenance::Stamp;
+use super::shape::Shape;
+use super::table::Table;
+use super::writer::{self, FileWriter, Written};
+
+/// Hexadecimal digits of a file's SHA-256 in its name: 64 bits, among the few files of a folder.
+const NAME_DIGITS: usize = 16;
+
+/// A generation in the making.
+pub(super) struct Stage<'previous> {
+    root: Root,
+    encoding: UuidEncoding,
+    previous: Option<&'previous Previous>,
+    entries: Vec<Entry>,
+    begun: u32,
+}
+
+/// The staging folder; it is removed with this, unless it was handed over.
+struct Root(Option<PathBuf>);
+
+impl Drop for Root {
+    fn drop(&mut self) {
+        if let Some(path) = self.0.take() {
+            // Nobody can be told; the next publishing removes it.
+            let _ = fs::remove_dir_all(path);
+        }
+    }
+}
+
+/// A table's file in the making.
+pub(super) struct StagedFile {
+    table: Table,
+    part: String,
+    path: PathBuf,
+    writer: FileWriter,
+}
+
+impl StagedFile {
+    /// Appends a row: a cell for each column, in order.
+    pub(super) fn push<'row>(
+        &mut self,
+        cells: impl IntoIterator<Item = Cell<'row>>,
+    ) -> Result<(), Error> {
+        self.writer.push(cells)
+    }
+}
+
+impl<'previous> Stage<'previous> {
+    /// Begins in the empty folder `root`. Of `previous` files may be kept.
+    pub(super) fn new(
+        root: PathBuf,
+        encoding: UuidEncoding,
+        previous: Option<&'previous Previous>,
+    ) -> Self {
+        Self {
+            root: Root(Some(root)),
+            encoding,
+            previous,
+            entries: Vec::new(),
+            begun: 0,
+        }
+    }
+
+    /// The folder that all is staged in.
+    pub(super) fn root(&self) -> &Path {
+        self.root
+            .0
+            .as_deref()
+            .expect("the folder is handed over last")
+    }
+
+    /// The files so far, by path.
+    pub(super) fn sorted_entries(&self) -> Vec<Entry> {
+        let mut entries = self.entries.clone();
+        entries.sort_by(|one, other| one.path.cmp(&other.path));
+        entries
+    }
+
+    /// How many of the files are as the previous generation has them.
+    pub(super) fn kept(&self) -> u64 {
+        let known = |entry: &&Entry| {
+            self.previous
+                .is_some_and(|previous| previous.manifest.files.contains(entry))
+        };
+        self.entries.iter().filter(known).count() as u64
+    }
+
+    /// Whether there is a file of `table`.
+    pub(super) fn has(&self, table: Table) -> bool {
+        self.entries.iter().any(|entry| entry.is_of(table))
+    }
+
+    /// Rows of `table` so far.
+    pub(super) fn rows(&self, table: Table) -> u64 {
+        let of_table = self.entries.iter().filter(|entry| entry.is_of(table));
+        of_table.map(|entry| entry.rows).sum()
+    }
+
+    /// Takes all files of `table` back.
+    pub(super) fn forget(&mut self, table: Table) -> Result<(), Error> {
+        let folder = self.root().join(table.folder());
+        if folder.exists() {
+            fs::remove_dir_all(&folder).map_err(Error::io(&folder))?;
+        }
+        self.entries.retain(|entry| !entry.is_of(table));
+        Ok(())
+    }
+
+    /// Begins the file of one part of a table.
+    pub(super) fn begin(&mut self, table: Table, part: &str) -> Result<StagedFile, Error> {
+        let path = self.root().join(format!("file-{}", self.begun));
+        self.begun += 1;
+        let shape = Shape::new(table, self.encoding);
+        Ok(StagedFile {
+            table,
+            part: part.to_owned(),
+            writer: FileWriter::create(path.clone(), &shape)?,
+            path,
+        })
+    }
+
+    /// Ends a file and puts it in its place, under a name made of what is in it. Where the previous
+    /// generation has the same file, that one is kept, so that it stays one file on disk.
+    pub(super) fn finish(&mut self, file: StagedFile, stamp: Stamp) -> Result<Entry, Error> {
+        let StagedFile {
+            table,
+            part,
+            path,
+            writer,
+        } = file;
+        let written = writer.finish(stamp)?;
+        let entry = entry(table, &part, &written);
+        if self.keep_if_same(&entry)? {
+            fs::remove_file(&path).map_err(Error::io(&path))?;
+        } else {
+            let target = self.target(&entry)?;
+            fs::rename(&path, &target).map_err(Error::io(&target))?;
+            check(&target, &Shape::new(table, self.encoding), &entry)?;
+        }
+        self.entries.push(entry.clone());
+        Ok(entry)
+    }
+
+    /// Keeps one part of a table as the previous generation has it; false where it has none. Its
+    /// contents are not read again: that is what `verify` is for.
+    pub(super) fn keep(&mut self, table: Table, part: &str) -> Result<bool, Error> {
+        let Some(previous) = self.previous else {
+            return Ok(false);
+        };
+        let Some(entry) = previous.part(table, part) else {
+            return Ok(false);
+        };
+        self.link(&previous.path(entry), entry)?;
+        self.entries.push(entry.clone());
+        Ok(true)
+    }
+
+    /// Shows a staged file in a second table, which has the same columns.
+    pub(super) fn show_also(
+        &mut self,
+        entry: &Entry,
+        table: Table,
+        part: &str,
+    ) -> Result<(), Error> {
+        let second = Entry {
+            path: path_of(table, part, &entry.sha256),
+            table: table.folder().to_owned(),
+            part: part.to_owned(),
+            ..entry.clone()
+        };
+        self.link(&self.root().join(&entry.path), &second)?;
+        self.entries.push(second);
+        Ok(())
+    }
+
+    /// Writes a document at the lake's top.
+    pub(super) fn document(&self, name: &str, text: &str) -> Result<(), Error> {
+        let path = self.root().join(name);
+        place::make_file(&path)?
+            .write_all(text.as_bytes())
+            .map_err(Error::io(&path))
+    }
+
+    /// Waits until all of it is on disk, and hands the folder over.
+    pub(super) fn seal(mut self) -> Result<PathBuf, Error> {
+        sync_tree(self.root())?;
+        Ok(self.root.0.take().expect("the folder is handed over once"))
+    }
+
+    fn keep_if_same(&self, entry: &Entry) -> Result<bool, Error> {
+        let Some(previous) = self.previous else {
+            return Ok(false);
+        };
+        let Some(same) = previous.file(entry) else {
+            return Ok(false);
+        };
+        let path = previous.path(same);
+        if writer::sha256_of(&path).map_err(Error::io(&path))? != entry.sha256 {
+            return Ok(false);
+        }
+        self.link(&path, entry)?;
+        Ok(true)
+    }
+
+    /// One file under two names; where the filesystem has no such thing, a copy.
+    fn link(&self, from: &Path, entry: &Entry) -> Result<(), Error> {
+        let target = self.target(entry)?;
+        if fs::hard_link(from, &target).is_err() {
+            fs::copy(from, &target).map_err(Error::io(&target))?;
+        }
+        Ok(())
+    }
+
+    fn target(&self, entry: &Entry) -> Result<PathBuf, Error> {
+        let target = self.root().join(&entry.path);
+        place::make_folder(target.parent().expect("a table's file is in a folder"))?;
+        Ok(target)
+    }
+}
+
+fn entry(table: Table, part: &str, written: &Written) -> Entry {
+    Entry {
+        path: path_of(table, part, &written.sha256),
+        table: table.folder().to_owned(),
+        part: part.to_owned(),
+        rows: written.rows,
+        bytes: written.bytes,
+        sha256: written.sha256.clone(),
+    }
+}
+
+/// Where a file belongs. Names are made of contents, so that a name never stands for two contents:
+/// a reader that listed one generation and opens another's files fails, and mixes nothing.
+fn path_of(table: Table, part: &str, sha256: &str) -> String {
+    let folder = table.folder();
+    let unique = &sha256[..NAME_DIGITS];
+    match table {
+        Table::Current => format!("{folder}/customers.parquet"),
+        Table::Snapshot => format!("{folder}/snapshot_date={part}/{unique}.parquet"),
+        Table::Changes => format!("{folder}/month={}/{part}-{unique}.parquet", &part[..7]),
+        Table::History | Table::Daily | Table::Runs => format!("{folder}/{part}-{unique}.parquet"),
+    }
+}
+
+/// Reopens a file and holds it against what was written.
+fn check(path: &Path, shape: &Shape, entry: &Entry) -> Result<(), Error> {
+    let differs = |what: String| Error::NotAsWritten {
+        path: path.to_owned(),
+        what,
+    };
+    let file = File::open(path).map_err(Error::io(path))?;
+    let found = ArrowReaderMetadata::load(&file, Default::default())
+        .map_err(|error| differs(error.to_string()))?;
+    let rows = found.metadata().file_metadata().num_rows();
+    if u64::try_from(rows) != Ok(entry.rows) {
+        return Err(differs(format!("{rows} rows instead of {}", entry.rows)));
+    }
+    if found.schema().fields() != shape.schema.fields() {
+        return Err(differs("another schema".to_owned()));
+    }
+    if writer::sha256_of(path).map_err(Error::io(path))? != entry.sha256 {
+        return Err(differs("another SHA-256".to_owned()));
+    }
+    Ok(())
+}
+
+/// Files first, then the folder that names them.
+fn sync_tree(folder: &Path) -> Result<(), Error> {
+    for entry in fs::read_dir(folder).map_err(Error::io(folder))? {
+        let path = entry.map_err(Error::io(folder))?.path();
+        if path.is_dir() {
+            sync_tree(&path)?;
+        } else {
+            File::open(&path)
+                .and_then(|file| file.sync_all())
+                .map_err(Error::io(&path))?;
+        }
+    }
+    place::sync_folder(folder)
+}

@@ -1,0 +1,272 @@
+//! Proves that a lake is whole and says what the mirror says, or names what is wrong.
+//!
+//! The mirror may have gone on since the lake was published. So it is read as it stood at the
+//! instant that the lake speaks of: later versions are left out, versions that ended later are open, and
+//! customers that were verified since then are not compared in `current`.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::fs;
+use std::path::Path;
+
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use crate::config;
+use crate::mirror::{CustomerOrder, Reader, Snapshot, VersionOrder, VersionRow};
+use crate::report::Report;
+
+use super::calendar::{Day, instant};
+use super::comparison::Comparison;
+use super::daily::Daily;
+use super::manifest::{Entry, Manifest};
+use super::previous::Previous;
+use super::rows::{Position, Rows};
+use super::sorter::Sorter;
+use super::state::{State, touched_at};
+use super::table::Table;
+use super::{Error, changes, history, place, runs, writer};
+
+/// Something that is wrong: where, and what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The file, the row in it, or the table.
+    pub place: String,
+    /// What is wrong, naming customers by id and no value of theirs.
+    pub what: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.what)
+    }
+}
+
+impl Finding {
+    pub(super) fn new(place: &str, what: impl fmt::Display) -> Self {
+        Self {
+            place: place.to_owned(),
+            what: what.to_string(),
+        }
+    }
+
+    pub(super) fn at(position: &Position, what: impl fmt::Display) -> Self {
+        Self::new(&format!("{} row {}", position.path, position.row), what)
+    }
+}
+
+/// Looks for what is wrong: files that are not as the manifest says, a mirror that contradicts
+/// itself, tables that are not what the mirror makes of them. Empty where all is well.
+pub fn verify(settings: &config::Lake, mirror: &Path) -> Result<Vec<Finding>, Error> {
+    let path = settings.path.as_deref().ok_or(Error::NoLake)?;
+    let reader = Reader::open(mirror)?;
+    let snapshot = reader.snapshot()?;
+    let mut findings: Vec<Finding> = snapshot
+        .faults()?
+        .into_iter()
+        .map(|fault| Finding::new("mirror", fault))
+        .collect();
+    let lake = place::resolve(path)?;
+    let Some(published) = Previous::read(&lake)? else {
+        findings.push(Finding::new("lake", "nothing was published yet"));
+        return Ok(findings);
+    };
+    findings.extend(files(&published));
+    if findings.is_empty() {
+        let verifier = Verifier::new(&published, &snapshot);
+        findings.extend(verifier.tables()?);
+    }
+    if Previous::read(&lake)?.is_none_or(|now| now.manifest != published.manifest) {
+        return Err(Error::Held { path: lake });
+    }
+    Ok(findings)
+}
+
+/// Every file against the manifest: there, as long, the same bytes, as many rows.
+fn files(published: &Previous) -> Vec<Finding> {
+    let check = |entry: &Entry| {
+        file(&published.path(entry), entry)
+            .err()
+            .map(|what| Finding::new(&entry.path, what))
+    };
+    published.manifest.files.iter().filter_map(check).collect()
+}
+
+fn file(path: &Path, entry: &Entry) -> Result<(), String> {
+    let bytes = fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if bytes != entry.bytes {
+        return Err(format!("{bytes} bytes instead of {}", entry.bytes));
+    }
+    if writer::sha256_of(path).map_err(|error| error.to_string())? != entry.sha256 {
+        return Err("another SHA-256 than when it was written".to_owned());
+    }
+    let rows = count(path).map_err(|error| error.to_string())?;
+    if rows != entry.rows {
+        return Err(format!("{rows} rows instead of {}", entry.rows));
+    }
+    Ok(())
+}
+
+/// Reads all rows of a file.
+fn count(path: &Path) -> parquet::errors::Result<u64> {
+    let file = fs::File::open(path)?;
+    let mut rows = 0;
+    for batch in ParquetRecordBatchReaderBuilder::try_new(file)?.build()? {
+        rows += batch?.num_rows() as u64;
+    }
+    Ok(rows)
+}
+
+/// A published generation, and the mirror to hold it against.
+struct Verifier<'a> {
+    published: &'a Previous,
+    mirror: &'a Snapshot<'a>,
+    /// The instant that the generation speaks of, in microseconds.
+    state_at: i64,
+}
+
+impl<'a> Verifier<'a> {
+    fn new(published: &'a Previous, mirror: &'a Snapshot<'a>) -> Self {
+        Self {
+            published,
+            mirror,
+            state_at: published.manifest.state_at.as_microsecond(),
+        }
+    }
+
+    fn manifest(&self) -> &Manifest {
+        &self.published.manifest
+    }
+
+    fn tables(&self) -> Result<Vec<Finding>, Error> {
+        let mut findings = Vec::new();
+        findings.extend(self.current()?);
+        findings.extend(self.changes()?);
+        findings.extend(self.versions()?);
+        findings.extend(self.runs()?);
+        Ok(findings)
+    }
+
+    /// Begins the comparison of a table.
+    fn compare<'known>(
+        &self,
+        table: Table,
+        left_out: &'known HashSet<[u8; 16]>,
+    ) -> Comparison<'known> {
+        let mut files: Vec<Entry> = self.manifest().of(table).cloned().collect();
+        files.sort_by(|one, other| one.part.cmp(&other.part));
+        let columns = table.columns();
+        let rows = Rows::new(&self.published.lake, columns.clone(), files);
+        Comparison::new(table.folder(), columns, rows, left_out)
+    }
+
+    fn current(&self) -> Result<Option<Finding>, Error> {
+        let mut sorter = Sorter::new(&std::env::temp_dir());
+        let mut moved_on = HashSet::new();
+        self.mirror.customers(CustomerOrder::Row, |row| {
+            let state = State::from(row);
+            if touched_at(row) > self.state_at {
+                moved_on.insert(state.id());
+            } else if row.deleted_at.is_none() {
+                sorter.push(state.key(), state.cells())?;
+            }
+            Ok::<_, Error>(())
+        })?;
+        let mut comparison = self.compare(Table::Current, &moved_on);
+        sorter.drain(|_, cells| {
+            comparison.expect(cells);
+            Ok(())
+        })?;
+        Ok(comparison.end())
+    }
+
+    fn changes(&self) -> Result<Option<Finding>, Error> {
+        let nobody = HashSet::new();
+        let mut comparison = self.compare(Table::Changes, &nobody);
+        let until = Some(instant(self.state_at + 1));
+        self.mirror.changes(None, until, |version, before| {
+            comparison.expect(changes::cells(version, before));
+            Ok::<_, Error>(())
+        })?;
+        Ok(comparison.end())
+    }
+
+    /// `customers_history`, and `customers_daily` and the days' snapshots, which follow from it.
+    fn versions(&self) -> Result<Vec<Finding>, Error> {
+        let mut daily = Daily::default();
+        let mut sorter = Sorter::new(&std::env::temp_dir());
+        self.mirror.versions(VersionOrder::Time, |version| {
+            let Some(version) = self.as_published(version) else {
+                return Ok(());
+            };
+            daily.add(&version);
+            let group = history::group_of(&version);
+            sorter.push(history::key(&version, group), history::cells(&version))
+        })?;
+        let nobody = HashSet::new();
+        let mut comparison = self.compare(Table::History, &nobody);
+        sorter.drain(|_, cells| {
+            comparison.expect(cells);
+            Ok(())
+        })?;
+        let mut findings: Vec<Finding> = comparison.end().into_iter().collect();
+        findings.extend(self.days(&daily)?);
+        Ok(findings)
+    }
+
+    fn days(&self, daily: &Daily) -> Result<Vec<Finding>, Error> {
+        let nobody = HashSet::new();
+        let mut comparison = self.compare(Table::Daily, &nobody);
+        let mut customers: BTreeMap<Day, i64> = BTreeMap::new();
+        daily.rows(self.published.day(), |day, count, cells| {
+            *customers.entry(day).or_default() += count;
+            comparison.expect(cells);
+            Ok(())
+        })?;
+        let mut findings: Vec<Finding> = comparison.end().into_iter().collect();
+        for entry in self.manifest().of(Table::Snapshot) {
+            let day = Day::parse(&entry.part);
+            let counted = day.and_then(|day| customers.get(&day)).copied();
+            let counted = counted.unwrap_or_default();
+            if u64::try_from(counted) != Ok(entry.rows) {
+                findings.push(Finding::new(
+                    &entry.path,
+                    format!(
+                        "{} rows, but {counted} customers lived when the day ended",
+                        entry.rows
+                    ),
+                ));
+            }
+        }
+        Ok(findings)
+    }
+
+    /// The version as it was at the instant of the generation; none if it came later.
+    fn as_published<'row>(&self, version: &VersionRow<'row>) -> Option<VersionRow<'row>> {
+        (version.valid_from <= self.state_at).then(|| VersionRow {
+            valid_to: version.valid_to.filter(|it| *it <= self.state_at),
+            ..*version
+        })
+    }
+
+    /// Runs up to the one that published; that one may have been shown before its end.
+    fn runs(&self) -> Result<Option<Finding>, Error> {
+        let all = self.mirror.runs()?;
+        let order = |run: &Report| (run.started_at, run.id);
+        let published = self.manifest().run.as_ref();
+        let last = all
+            .iter()
+            .find(|run| Some(&run.id.to_string()) == published);
+        let mut expected: Vec<&Report> = all
+            .iter()
+            .filter(|run| last.is_some_and(|last| order(run) <= order(last)))
+            .collect();
+        expected.sort_by_key(|run| order(run));
+        let shown_early: HashSet<[u8; 16]> =
+            last.map(|run| run.id.0.into_bytes()).into_iter().collect();
+        let mut comparison = self.compare(Table::Runs, &shown_early);
+        for run in expected {
+            comparison.expect(runs::cells(run));
+        }
+        Ok(comparison.end())
+    }
+}

@@ -1,0 +1,64 @@
+//! What a killed process leaves beside the lake is cleared away, and nothing is lost.
+
+use std::fs;
+
+use crate::world::{World, customers, tables, with_members};
+
+fn hidden(world: &World) -> Vec<String> {
+    let names = fs::read_dir(world.folder()).expect("a folder");
+    let mut names: Vec<String> = names
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .into_string()
+                .expect("text")
+        })
+        .filter(|name| name.starts_with(".lake.") && name != ".lake.lock")
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn an_orphaned_staging_is_removed() {
+    let mut world = World::new();
+    world.find(&customers(0..3));
+    world.publish();
+    let orphan = world.folder().join(".lake.staging-killed");
+    fs::create_dir_all(orphan.join("current")).expect("a folder");
+    fs::write(orphan.join("current/half"), "half").expect("a file");
+    assert_eq!(hidden(&world), [".lake.staging-killed"]);
+    world.publish();
+    assert_eq!(hidden(&world), [""; 0]);
+}
+
+#[test]
+fn a_lake_caught_between_two_renames_is_put_back() {
+    let mut world = World::new();
+    world.at("2026-02-03T10:00:00Z").find(&customers(0..3));
+    world.publish();
+    let before = tables(&world.lake());
+    fs::rename(world.lake(), world.folder().join(".lake.previous")).expect("a rename");
+    world.publish();
+    assert_eq!(before, tables(&world.lake()));
+    assert_eq!(hidden(&world), [""; 0]);
+}
+
+#[test]
+fn a_failed_publishing_leaves_the_last_generation_and_nothing_else() {
+    let mut world = World::new();
+    world.find(&customers(0..3));
+    world.publish();
+    let before = tables(&world.lake());
+    world.find(&[with_members(1, 9)]);
+    // The lake's own folder turns up as foreign: publishing fails after all else was possible.
+    let stray = world.lake().join("stray");
+    fs::write(&stray, "").expect("a file");
+    world
+        .try_publish()
+        .expect_err("the lake holds something else");
+    fs::remove_file(stray).expect("the file can be removed");
+    assert_eq!(before, tables(&world.lake()));
+    assert_eq!(hidden(&world), [""; 0]);
+}

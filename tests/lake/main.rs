@@ -1,0 +1,7 @@
+//! The lake: what analysts are promised of the files that they find.
+
+mod crash;
+mod generations;
+mod tables;
+mod verify;
+mod world;

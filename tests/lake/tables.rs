@@ -1,0 +1,328 @@
+//! What stands in the tables: columns, types, values, and what is said of them.
+
+use std::fs::{self, File};
+use std::path::Path;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, TimeUnit};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::{Compression, Encoding, LogicalType};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use twsync::lake::column::Unit;
+use twsync::lake::table::Table;
+
+use crate::world::{World, customer, customers, id, manifest, tables, with_members};
+
+/// The only batch of a small file.
+fn read(path: &Path) -> RecordBatch {
+    let file = File::open(path).expect("a file");
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).expect("Parquet");
+    let batches: Vec<RecordBatch> = builder
+        .with_batch_size(100_000)
+        .build()
+        .expect("a reader")
+        .map(|batch| batch.expect("a batch"))
+        .collect();
+    arrow::compute::concat_batches(&batches[0].schema(), &batches).expect("one schema")
+}
+
+/// The rows of one part of a table.
+fn part(lake: &Path, table: &str, part: &str) -> RecordBatch {
+    let manifest = manifest(lake);
+    let files = manifest["files"].as_array().expect("files");
+    let file = files
+        .iter()
+        .find(|file| file["table"] == table && file["part"] == part)
+        .expect("the part is there");
+    read(&lake.join(file["path"].as_str().expect("a path")))
+}
+
+fn texts(batch: &RecordBatch, column: &str) -> Vec<Option<String>> {
+    let values = batch.column_by_name(column).expect("the column");
+    let values = values.as_string::<i32>().iter();
+    values.map(|text| text.map(str::to_owned)).collect()
+}
+
+#[test]
+fn every_column_says_what_it_is() {
+    for table in Table::ALL {
+        assert!(!table.meaning().is_empty());
+        let names: Vec<String> = table.columns().iter().map(|it| it.name()).collect();
+        for key in table.key().iter().chain(table.order()) {
+            assert!(names.iter().any(|name| name == key), "{table:?} {key}");
+        }
+        for column in table.columns() {
+            let name = column.name();
+            assert!(
+                column.meaning().ends_with('.'),
+                "{table:?}.{name} has a meaning"
+            );
+            assert_ne!(column.api_name(), Some(""), "{table:?}.{name} has a name");
+            assert_ne!(column.unit, Unit::Count(""), "{table:?}.{name} has a unit");
+            let snake = |it: char| it.is_ascii_lowercase() || it == '_';
+            assert!(name.chars().all(snake), "{table:?}.{name}");
+            let counts = column.kind == twsync::lake::column::Kind::Integer;
+            assert!(
+                !counts || column.unit != Unit::None,
+                "{table:?}.{name} counts something"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_column_of_the_api_is_there_under_its_name() {
+    let api = [
+        "id",
+        "name",
+        "createdAt",
+        "tierName",
+        "tierID",
+        "subscriptionStatus",
+        "subscriptionEnabled",
+        "memberCount",
+        "ownerUserID",
+    ];
+    for table in [
+        Table::Current,
+        Table::Snapshot,
+        Table::History,
+        Table::Changes,
+    ] {
+        let columns = table.columns();
+        for name in api {
+            assert!(
+                columns.iter().any(|it| it.api_name() == Some(name)),
+                "{table:?} {name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn current_holds_the_living_customers_with_their_values() {
+    let mut world = World::new();
+    world.find(&customers(0..20));
+    world.lose(&[id(4)]);
+    world.publish();
+    let batch = read(&world.lake().join("current/customers.parquet"));
+    let expected: Vec<_> = (0..20).filter(|number| *number != 4).collect();
+    let ids: Vec<_> = expected
+        .iter()
+        .map(|it| Some(id(*it).to_string()))
+        .collect();
+    assert_eq!(texts(&batch, "id"), ids, "sorted by created_at");
+    let names: Vec<_> = expected
+        .iter()
+        .map(|it| customer(*it).name.text().map(str::to_owned))
+        .collect();
+    assert_eq!(texts(&batch, "name"), names, "byte for byte");
+    assert!(
+        batch.column_by_name("extra").is_none(),
+        "what is not declared stays in the mirror"
+    );
+    assert!(batch.column_by_name("snapshot_date").is_none());
+    let verified = batch
+        .column_by_name("detail_verified_at")
+        .expect("the column");
+    assert_eq!(verified.null_count(), 0);
+}
+
+#[test]
+fn types_are_those_that_every_reader_opens() {
+    let mut world = World::new();
+    world.find(&customers(0..3));
+    world.publish();
+    let batch = read(&world.lake().join("current/customers.parquet"));
+    let of = |name: &str| batch.schema().field_with_name(name).expect(name).clone();
+    let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    for (name, data_type, nullable) in [
+        ("id", DataType::Utf8, false),
+        ("name", DataType::Utf8, true),
+        ("member_count", DataType::Int64, true),
+        ("subscription_enabled", DataType::Boolean, true),
+        ("created_at", utc.clone(), true),
+        ("created_date", DataType::Date32, true),
+        ("first_seen_at", utc, false),
+    ] {
+        assert_eq!(
+            (of(name).data_type(), of(name).is_nullable()),
+            (&data_type, nullable),
+            "{name}"
+        );
+    }
+    assert!(of("tier_id").metadata()["description"].contains("tierID (details only)"));
+}
+
+#[test]
+fn files_are_laid_out_as_promised() {
+    let mut world = World::new();
+    world.find(&customers(0..3));
+    world.publish();
+    let file = File::open(world.lake().join("current/customers.parquet")).expect("a file");
+    let reader = SerializedFileReader::new(file).expect("Parquet");
+    let group = reader.metadata().row_group(0);
+    for column in group.columns() {
+        let name = column.column_path().string();
+        assert!(
+            matches!(column.compression(), Compression::ZSTD(_)),
+            "{name}"
+        );
+        assert!(column.statistics().is_some(), "{name}");
+        assert!(
+            column.column_index_offset().is_some(),
+            "{name} has statistics of pages"
+        );
+        assert_eq!(
+            column.bloom_filter_offset().is_some(),
+            name == "id",
+            "{name}"
+        );
+        let encodings: Vec<Encoding> = column.encodings().collect();
+        let expected = match name.as_str() {
+            "id" | "name" | "owner_user_id" => Encoding::DELTA_LENGTH_BYTE_ARRAY,
+            "subscription_enabled" => Encoding::PLAIN,
+            "tier_name" | "tier_id" | "subscription_status" | "member_count" => {
+                Encoding::RLE_DICTIONARY
+            }
+            _ => Encoding::DELTA_BINARY_PACKED,
+        };
+        assert!(encodings.contains(&expected), "{name}: {encodings:?}");
+    }
+    let sorting = group.sorting_columns().expect("an order");
+    assert_eq!(sorting.len(), 2);
+    let metadata = reader.metadata().file_metadata();
+    let keys: Vec<&str> = metadata
+        .key_value_metadata()
+        .expect("metadata")
+        .iter()
+        .map(|pair| pair.key.as_str())
+        .collect();
+    for key in ["generator", "schema_version", "run", "grade", "as_of"] {
+        assert!(
+            keys.contains(&format!("twsync.{key}").as_str()),
+            "{key}: {keys:?}"
+        );
+    }
+}
+
+#[test]
+fn native_ids_are_of_parquets_own_type() {
+    let mut world = World::new();
+    world.write_native_ids();
+    world.find(&customers(0..3));
+    world.publish();
+    let path = world.lake().join("current/customers.parquet");
+    let reader = SerializedFileReader::new(File::open(&path).expect("a file")).expect("Parquet");
+    let column = reader.metadata().file_metadata().schema_descr().column(0);
+    assert_eq!(column.logical_type_ref(), Some(&LogicalType::Uuid));
+    let ids = read(&path);
+    let ids = ids.column(0).as_fixed_size_binary();
+    assert_eq!(ids.value(0), id(0).as_bytes());
+    assert_eq!(world.verify(), []);
+}
+
+#[test]
+fn changes_tell_what_was_before() {
+    let mut world = World::new();
+    world.find(&customers(0..2));
+    world.find(&[with_members(1, 99)]);
+    world.lose(&[id(1)]);
+    world.publish();
+    let batch = part(&world.lake(), "customers_changes", "2026-02-03");
+    let ops: Vec<_> = texts(&batch, "op").into_iter().flatten().collect();
+    assert_eq!(ops, ["baseline", "baseline", "update", "delete"]);
+    let members = |column: &str| -> Vec<Option<i64>> {
+        let values = batch.column_by_name(column).expect("the column");
+        values
+            .as_primitive::<arrow::datatypes::Int64Type>()
+            .iter()
+            .collect()
+    };
+    assert_eq!(
+        members("member_count"),
+        [Some(0), Some(1), Some(99), Some(99)]
+    );
+    assert_eq!(members("old_member_count"), [None, None, Some(1), Some(99)]);
+}
+
+#[test]
+fn history_has_every_version_once() {
+    let mut world = World::new();
+    world.find(&customers(0..2));
+    world
+        .at("2026-02-04T10:00:00Z")
+        .find(&[with_members(1, 99)]);
+    world.publish();
+    let closed = part(&world.lake(), "customers_history", "2026-02");
+    let open = part(&world.lake(), "customers_history", "open");
+    let current = |batch: &RecordBatch| -> Vec<bool> {
+        let values = batch.column_by_name("is_current").expect("the column");
+        values.as_boolean().values().iter().collect()
+    };
+    assert_eq!(
+        (current(&closed), current(&open)),
+        (vec![false], vec![true, true])
+    );
+    let ends = closed.column_by_name("valid_to").expect("the column");
+    assert_eq!(ends.null_count(), 0);
+}
+
+#[test]
+fn daily_counts_add_up_to_each_days_snapshot() {
+    let mut world = World::new();
+    world.at("2026-02-01T10:00:00Z").find(&customers(0..30));
+    world.at("2026-02-03T10:00:00Z").lose(&[id(0), id(1)]);
+    world.publish();
+    let batch = part(&world.lake(), "customers_daily", "all");
+    let days = batch
+        .column(0)
+        .as_primitive::<arrow::datatypes::Date32Type>();
+    let counts = batch.column_by_name("customers").expect("the column");
+    let counts = counts.as_primitive::<arrow::datatypes::Int64Type>();
+    let mut sums = std::collections::BTreeMap::new();
+    for (day, count) in days.values().iter().zip(counts.values()) {
+        *sums.entry(*day).or_insert(0) += count;
+    }
+    assert_eq!(sums.into_values().collect::<Vec<_>>(), [30, 30, 28]);
+}
+
+#[test]
+fn no_table_holds_what_was_not_declared() {
+    let mut world = World::new();
+    world.find(&customers(0..3));
+    world.publish();
+    for (path, contents) in tables(&world.lake()) {
+        let shown = contents.windows(11).any(|bytes| bytes == b"example.com");
+        assert!(!shown, "{}", path.display());
+    }
+}
+
+#[test]
+fn documents_name_every_table_column_and_file() {
+    let mut world = World::new();
+    world.find(&customers(0..3));
+    world.publish();
+    let text = |name: &str| fs::read_to_string(world.lake().join(name)).expect("a document");
+    let (sql, readme) = (text("analytics.sql"), text("README.md"));
+    let package: serde_json::Value = serde_json::from_str(&text("datapackage.json")).expect("JSON");
+    for table in Table::ALL {
+        for column in table.columns() {
+            let name = column.name();
+            assert!(
+                sql.contains(&format!("COLUMN {}.{name} IS", table.view())),
+                "{name}"
+            );
+            assert!(readme.contains(&format!("| `{name}` |")), "{name}");
+        }
+    }
+    let resources = package["resources"].as_array().expect("resources");
+    assert_eq!(resources.len(), Table::ALL.len());
+    for path in tables(&world.lake()).keys() {
+        assert!(
+            sql.contains(&path.display().to_string()),
+            "{}",
+            path.display()
+        );
+    }
+}

@@ -1,0 +1,110 @@
+//! Nothing that is wrong with a lake goes unseen.
+
+use std::fs;
+
+use crate::world::{World, customers, id, tables, with_members};
+
+fn world() -> World {
+    let mut world = World::new();
+    world.at("2026-01-30T10:00:00Z").find(&customers(0..200));
+    world.publish();
+    world
+        .at("2026-02-03T10:00:00Z")
+        .find(&[with_members(7, 99)]);
+    world.lose(&[id(3)]);
+    world.publish();
+    world
+}
+
+#[test]
+fn a_published_lake_is_whole() {
+    assert_eq!(world().verify(), []);
+}
+
+#[test]
+fn a_flipped_bit_is_found_in_every_file() {
+    let world = world();
+    for (path, contents) in tables(&world.lake()) {
+        let file = world.lake().join(&path);
+        let mut damaged = contents.clone();
+        let middle = damaged.len() / 2;
+        damaged[middle] ^= 1;
+        fs::write(&file, damaged).expect("the file can be damaged");
+        let places: Vec<String> = world.verify().into_iter().map(|it| it.place).collect();
+        assert!(
+            places.contains(&path.to_string_lossy().into_owned()),
+            "{}: {places:?}",
+            path.display()
+        );
+        fs::write(&file, contents).expect("the file can be mended");
+    }
+    assert_eq!(world.verify(), []);
+}
+
+#[test]
+fn a_missing_and_a_short_file_are_found_and_made_anew() {
+    let world = world();
+    let path = tables(&world.lake())
+        .into_keys()
+        .find(|path| path.starts_with("customers_snapshot"))
+        .expect("a snapshot");
+    let file = world.lake().join(&path);
+    fs::remove_file(&file).expect("the file can be removed");
+    assert_eq!(world.verify().len(), 1);
+    fs::write(&file, "short").expect("a file");
+    assert_eq!(world.verify().len(), 1);
+    world.publish();
+    assert_eq!(world.verify(), []);
+}
+
+#[test]
+fn a_bit_flipped_today_is_mended_by_the_next_publishing() {
+    let world = world();
+    let file = world.lake().join("current/customers.parquet");
+    let mut damaged = fs::read(&file).expect("the file");
+    damaged[100] ^= 1;
+    fs::write(&file, damaged).expect("the file can be damaged");
+    assert_ne!(world.verify(), []);
+    world.publish();
+    assert_eq!(world.verify(), []);
+}
+
+#[test]
+fn a_mirror_that_went_on_is_no_fault_of_the_lake() {
+    let mut world = world();
+    world.find(&customers(190..220));
+    world.find(&[with_members(7, 1)]);
+    world.lose(&[id(5)]);
+    assert_eq!(world.verify(), []);
+}
+
+#[test]
+fn a_lake_of_another_mirror_is_found_row_by_row() {
+    let one = world();
+    let mut other = World::new();
+    other.at("2026-01-30T10:00:00Z").find(&customers(0..200));
+    other
+        .at("2026-02-03T10:00:00Z")
+        .find(&[with_members(7, 98)]);
+    other.lose(&[id(3)]);
+    other.settings.path = Some(one.lake());
+    let findings = other.verify();
+    let current = findings
+        .iter()
+        .find(|finding| finding.place.starts_with("current/customers.parquet row"))
+        .expect("the row is named");
+    assert!(current.what.contains("member_count"), "{current}");
+    assert!(current.what.contains(&id(7).to_string()), "{current}");
+    let tables = [
+        "customers_changes",
+        "customers_history",
+        "customers_daily",
+        "runs",
+    ];
+    for table in tables {
+        assert!(
+            findings.iter().any(|it| it.place.starts_with(table)),
+            "{table}: {findings:?}"
+        );
+    }
+}

@@ -1,0 +1,220 @@
+//! A mirror that a test can move through time, and the lake that is made of it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tempfile::TempDir;
+use twsync::clock::Clock;
+use twsync::config::{self, UuidEncoding};
+use twsync::customer::{Customer, CustomerId, Field, Interval};
+use twsync::lake::{self, Error, Finding, Published};
+use twsync::mirror::{Mirror, Reason, Settled, Settlement};
+use twsync::report::{Grade, Live, Mode, Outcome, Report, RunId};
+
+/// A mirror, a lake, and the time.
+pub(crate) struct World {
+    folder: TempDir,
+    mirror: Mirror,
+    count: u64,
+    /// The lake's settings.
+    pub(crate) settings: config::Lake,
+    /// What the clock says.
+    pub(crate) now: Timestamp,
+}
+
+impl World {
+    /// An empty one, at noon of 2026-02-03.
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mirror = Mirror::open(&folder.path().join("mirror.db")).expect("a mirror");
+        let settings = config::Lake {
+            path: Some(folder.path().join("lake")),
+            ..config::Lake::default()
+        };
+        Self {
+            folder,
+            mirror,
+            count: 0,
+            settings,
+            now: "2026-02-03T12:00:00Z".parse().expect("a time"),
+        }
+    }
+
+    /// The folder that the lake and the mirror are in.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The lake's folder.
+    pub(crate) fn lake(&self) -> PathBuf {
+        self.folder.path().join("lake")
+    }
+
+    /// The mirror's file.
+    pub(crate) fn mirror(&self) -> &Path {
+        self.mirror.path()
+    }
+
+    /// Goes to this instant.
+    pub(crate) fn at(&mut self, at: &str) -> &mut Self {
+        self.now = at.parse().expect("a time");
+        self
+    }
+
+    /// One run, in which these details come in, a second after its start; it ends a minute after it.
+    pub(crate) fn run(&mut self, details: Vec<(CustomerId, Settlement)>) -> Report {
+        let mut report = Report::begin(RunId::new(), Mode::Sync, self.now);
+        self.mirror.begin_run(&report).expect("a run begins");
+        self.now += jiff::SignedDuration::from_secs(1);
+        let ids: Vec<CustomerId> = details.iter().map(|(id, _)| *id).collect();
+        let rows = self.mirror.enqueue_ids(&ids, Reason::Refresh, self.now);
+        let settled = rows.expect("rows").into_iter().zip(details);
+        let settled = settled
+            .map(|(row, (id, outcome))| self.settled(row, id, outcome))
+            .collect();
+        self.mirror
+            .settle(None, report.id, settled)
+            .expect("details are taken in");
+        self.now += jiff::SignedDuration::from_secs(59);
+        report.finished_at = Some(self.now);
+        report.outcome = Some(Outcome::Done);
+        report.grade = Some(Grade::Complete);
+        report.as_of = Some(report.started_at);
+        self.mirror.finish_run(&report).expect("a run ends");
+        let mut memory = self.mirror.memory().expect("a memory");
+        memory.baseline_done = true;
+        memory.last_complete_as_of = report.as_of;
+        self.mirror.remember(&memory).expect("it is remembered");
+        report
+    }
+
+    /// A run that finds these customers.
+    pub(crate) fn find(&mut self, customers: &[Customer]) -> Report {
+        let found = |it: &Customer| (it.id, Settlement::Found(Box::new(it.clone())));
+        self.run(customers.iter().map(found).collect())
+    }
+
+    /// A run that finds that these are gone.
+    pub(crate) fn lose(&mut self, ids: &[CustomerId]) -> Report {
+        let gone = |id: &CustomerId| (*id, Settlement::Deleted { not_before: None });
+        self.run(ids.iter().map(gone).collect())
+    }
+
+    fn settled(&mut self, row: u32, id: CustomerId, outcome: Settlement) -> Settled {
+        self.count += 2;
+        Settled {
+            row,
+            id,
+            interval: Interval {
+                sent: self.count,
+                received: self.count + 1,
+            },
+            at: self.now,
+            outcome,
+        }
+    }
+
+    /// Publishes the mirror as it is.
+    pub(crate) fn try_publish(&self) -> Result<Published, Error> {
+        let now = self.now;
+        let clock = Clock::telling(move || now);
+        lake::publish(
+            &self.settings,
+            self.mirror.path(),
+            None,
+            &clock,
+            &Live::default(),
+        )
+    }
+
+    /// Publishes the mirror as it is.
+    pub(crate) fn publish(&self) -> Published {
+        self.try_publish().expect("a generation is published")
+    }
+
+    /// What is wrong with the lake.
+    pub(crate) fn verify(&self) -> Vec<Finding> {
+        lake::verify(&self.settings, self.mirror.path()).expect("a verdict")
+    }
+
+    /// The same mirror with another lake, which is not there yet.
+    pub(crate) fn with_lake<T>(&mut self, name: &str, act: impl FnOnce(&Self, &Path) -> T) -> T {
+        let path = self.folder.path().join(name);
+        let before = self.settings.path.replace(path.clone());
+        let answer = act(self, &path);
+        self.settings.path = before;
+        answer
+    }
+
+    /// Ids as Parquet's own type from now on.
+    pub(crate) fn write_native_ids(&mut self) {
+        self.settings.uuid_encoding = UuidEncoding::Native;
+    }
+}
+
+/// The customer of this number, created in this order.
+pub(crate) fn customer(number: u64) -> Customer {
+    let created = 1_700_000_000 + i64::try_from(number).expect("a small number") * 3600;
+    Customer {
+        id: id(number),
+        name: Field::Value(format!("Customer {number} \u{202e}\u{1f600} =cmd()")),
+        tier_name: Field::Value(["pro", "free", "Adversary Pro"][number as usize % 3].to_owned()),
+        tier_id: Field::Value(format!("e1f2a3b4-5633-4b16-bbf0-00000000000{}", number % 3)),
+        subscription_status: Field::Value(["active", "past_due"][number as usize % 2].to_owned()),
+        subscription_enabled: Field::Value(number.is_multiple_of(2)),
+        member_count: Field::Value(i64::try_from(number % 40).expect("a small number")),
+        created_at: Field::Value(Timestamp::from_second(created).expect("a time")),
+        owner_user_id: Field::Value(id(number + 500_000).to_string()),
+        extra: Some(r#"{"email":"someone@example.com"}"#.to_owned()),
+    }
+}
+
+/// Customers of these numbers.
+pub(crate) fn customers(numbers: std::ops::Range<u64>) -> Vec<Customer> {
+    numbers.map(customer).collect()
+}
+
+/// The id of the customer of this number: spread, so that order of ids is not order of creation.
+pub(crate) fn id(number: u64) -> CustomerId {
+    let spread = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&spread.to_be_bytes());
+    bytes[8..].copy_from_slice(&(number | 0x8000_0000_0000_0000).to_be_bytes());
+    CustomerId::from_bytes(bytes)
+}
+
+/// A customer with another count of members.
+pub(crate) fn with_members(number: u64, members: i64) -> Customer {
+    Customer {
+        member_count: Field::Value(members),
+        ..customer(number)
+    }
+}
+
+/// The manifest of a lake.
+pub(crate) fn manifest(lake: &Path) -> Value {
+    let text = fs::read_to_string(lake.join("manifest.json")).expect("a manifest");
+    serde_json::from_str(&text).expect("a manifest in JSON")
+}
+
+/// Every Parquet file of a lake, by its path from there on, with its contents.
+pub(crate) fn tables(lake: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    collect(lake, lake, &mut files);
+    files
+}
+
+fn collect(lake: &Path, folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            collect(lake, &path, files);
+        } else if path.extension().is_some_and(|it| it == "parquet") {
+            let name = path.strip_prefix(lake).expect("below the lake").to_owned();
+            files.insert(name, fs::read(&path).expect("a file"));
+        }
+    }
+}
