@@ -26,7 +26,8 @@ async fn wire(front: &Front) -> (String, std::io::Result<usize>) {
         .await
         .expect("it listens");
     let request = format!(
-        "GET /api/billing/v1{LIST} HTTP/1.1\r\nhost: sandbox\r\nauthorization: Bearer {TOKEN}\r\n\r\n"
+        "GET /api/billing/v1{LIST} HTTP/1.1\r\nhost: sandbox\r\nconnection: close\r\n\
+         authorization: Bearer {TOKEN}\r\n\r\n"
     );
     stream
         .write_all(request.as_bytes())
