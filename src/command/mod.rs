@@ -1,1 +1,62 @@
-//! What each command of the command line does.
+//! The commands, a file each: what was asked for in, an answer and an exit code out.
+//!
+//! A command gathers, then shows: what it gathers is a value, and how that is written for a person
+//! is a pure function of it. Errors come back as a [`Failure`] and are printed by nobody here.
+
+mod completions;
+mod config;
+mod failure;
+
+pub mod log;
+mod man;
+pub mod process;
+mod sandbox;
+
+mod terminal;
+mod words;
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::cli::{Command, Global, Task};
+use crate::config::{Settings, Sources, load};
+use crate::report::Exit;
+
+pub use failure::Failure;
+pub use terminal::Terminal;
+
+/// Does what the command line asks for.
+pub fn run(task: Task, global: &Global, terminal: &Terminal) -> Result<Exit, Failure> {
+    match task {
+        Task::Command(command) => run_command(command, global, terminal),
+        Task::Daemon | Task::Once(_) => todo!(),
+    }
+}
+
+fn run_command(command: Command, global: &Global, terminal: &Terminal) -> Result<Exit, Failure> {
+    match command {
+        Command::Config => config::run(&settings(global)?, terminal),
+        Command::Sandbox { port, customers } => {
+            runtime()?.block_on(sandbox::run(port, customers, terminal))
+        }
+        Command::Completions { shell } => completions::run(shell, terminal),
+        Command::Man => man::run(terminal),
+        _ => todo!(),
+    }
+}
+
+/// The settings in force.
+fn settings(global: &Global) -> Result<Settings, Failure> {
+    Ok(load(&sources(global))?)
+}
+
+/// Where settings come from, to load them again when the daemon is told to.
+fn sources(global: &Global) -> Sources {
+    Sources::of_process(global.config.clone(), global.settings.clone())
+}
+
+fn runtime() -> Result<Runtime, Failure> {
+    Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::of(&error, String::new(), Exit::Bug))
+}

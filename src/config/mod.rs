@@ -1,11 +1,25 @@
 //! Settings: what there is to set, in which unit, and what holds where nothing is said.
 //!
-//! A [`Config`] is valid by construction: whoever holds one need not check it again.
+//! A [`Config`] that [`load`] gave is valid: whoever holds one need not check it again. This is
+//! the only place that reads the environment or files of settings; what the settings are used
+//! for is known elsewhere.
+//!
+//! One setting is one row of the table in `settings.rs`: its key, how a value of it is taken,
+//! how it is shown. That is why the rows are not a derived `Deserialize`: a value may stand in a
+//! file, in the environment or in a flag, and each has an origin to name when it is wrong.
+
+mod credentials;
+mod error;
+mod load;
+mod settings;
+mod value;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::SecretString;
+pub use credentials::{Credentials, SecretSource};
+pub use error::{Error, Origin};
+pub use load::{Entry, Settings, Sources, load};
 
 /// All settings, a section a module.
 #[derive(Clone, Debug, Default)]
@@ -36,29 +50,6 @@ pub enum Dialect {
     PageSize,
     /// `limit`, and `items` and `pages` at the top.
     Limit,
-}
-
-/// Where a secret comes from. It is read when it is needed, so that a rotated file is taken up.
-#[derive(Clone, Debug)]
-pub enum SecretSource {
-    /// It stands in the settings or the environment.
-    Inline(SecretString),
-    /// It stands in a file: the setting `…_file`, or a systemd credential.
-    File(PathBuf),
-}
-
-/// Which of the two kinds of credentials the API is to be shown.
-#[derive(Clone, Debug)]
-pub enum Credentials {
-    /// `Authorization: Bearer …`
-    Bearer(SecretSource),
-    /// `api-key` and `api-secret`
-    KeyPair {
-        /// The key's name.
-        key: SecretSource,
-        /// The key's secret.
-        secret: SecretSource,
-    },
 }
 
 /// `[api]`
@@ -202,8 +193,8 @@ impl Default for Lake {
 /// `[schedule]`
 #[derive(Clone, Debug)]
 pub struct Schedule {
-    /// Six fields, seconds first.
-    pub cron: String,
+    /// Six fields, seconds first; it has a next time.
+    pub cron: croner::Cron,
     /// An IANA time zone.
     pub timezone: jiff::tz::TimeZone,
     /// Whether the daemon runs once when it starts.
@@ -213,7 +204,7 @@ pub struct Schedule {
 impl Default for Schedule {
     fn default() -> Self {
         Self {
-            cron: "0 0 * * * *".to_owned(),
+            cron: value::cron("0 0 * * * *").expect("the literal is a pattern"),
             timezone: jiff::tz::TimeZone::UTC,
             run_at_start: true,
         }
