@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use roaring::RoaringBitmap;
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, MAIN_DB, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::customer::CustomerId;
 use crate::report::Report;
@@ -53,6 +53,13 @@ impl Reader {
                 known: SCHEMA,
             }),
         }
+    }
+
+    /// Copies the mirror, as it is now, into a new file: to try out there what is not to be done here.
+    pub fn copy_to(&self, copy: &Path) -> Result<(), Error> {
+        self.connection
+            .backup(MAIN_DB, copy, None)
+            .map_err(|error| Error::sql(copy, error))
     }
 
     /// The mirror as it is now. While the snapshot lives, the mirror's log can't be folded back.
