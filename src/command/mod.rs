@@ -6,13 +6,17 @@
 mod completions;
 mod config;
 mod failure;
-
 pub mod log;
 mod man;
+mod once;
 pub mod process;
+mod progress;
 mod sandbox;
-
+mod service;
+mod snapshot;
+mod summary;
 mod terminal;
+mod verify;
 mod words;
 
 use tokio::runtime::{Builder, Runtime};
@@ -27,13 +31,21 @@ pub use terminal::Terminal;
 /// Does what the command line asks for.
 pub fn run(task: Task, global: &Global, terminal: &Terminal) -> Result<Exit, Failure> {
     match task {
+        Task::Daemon => runtime()?.block_on(service::run(sources(global))),
+        Task::Once(once) => {
+            let config = settings(global)?.config;
+            runtime()?.block_on(once::run(&once, config, terminal))
+        }
         Task::Command(command) => run_command(command, global, terminal),
-        Task::Daemon | Task::Once(_) => todo!(),
     }
 }
 
 fn run_command(command: Command, global: &Global, terminal: &Terminal) -> Result<Exit, Failure> {
+    let config = || settings(global).map(|settings| settings.config);
     match command {
+        Command::Refresh { ids } => runtime()?.block_on(once::refresh(ids, config()?, terminal)),
+        Command::Snapshot => runtime()?.block_on(snapshot::run(config()?, terminal)),
+        Command::Verify => runtime()?.block_on(verify::run(config()?, terminal)),
         Command::Config => config::run(&settings(global)?, terminal),
         Command::Sandbox { port, customers } => {
             runtime()?.block_on(sandbox::run(port, customers, terminal))
@@ -55,8 +67,5 @@ fn sources(global: &Global) -> Sources {
 }
 
 fn runtime() -> Result<Runtime, Failure> {
-    Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::of(&error, String::new(), Exit::Bug))
+    Ok(Builder::new_multi_thread().enable_all().build()?)
 }

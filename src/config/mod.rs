@@ -17,6 +17,8 @@ mod value;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 pub use credentials::{Credentials, SecretSource};
 pub use error::{Error, Origin};
 pub use load::{Entry, Settings, Sources, load};
@@ -199,6 +201,22 @@ pub struct Schedule {
     pub timezone: jiff::tz::TimeZone,
     /// Whether the daemon runs once when it starts.
     pub run_at_start: bool,
+}
+
+impl Schedule {
+    /// The first scheduled time after `at`.
+    pub fn next(&self, at: Timestamp) -> Option<Timestamp> {
+        let at = at.to_zoned(self.timezone.clone());
+        let next = self.cron.find_next_occurrence(&at, false).ok()?;
+        Some(next.timestamp())
+    }
+
+    /// How long it is from the first scheduled time after `at` to the one after that.
+    pub fn interval(&self, at: Timestamp) -> Option<Duration> {
+        let next = self.next(at)?;
+        let after = self.next(next)?;
+        Duration::try_from(after.duration_since(next)).ok()
+    }
 }
 
 impl Default for Schedule {

@@ -4,39 +4,33 @@
 //! sleep, restarts and a run that took longer than planned all end in one run, not none and not
 //! many.
 
-use std::time::Duration;
+use jiff::Timestamp;
 
-use croner::Cron;
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
+use crate::config;
 
 /// A schedule, and how far it has been served.
 #[derive(Clone, Debug)]
-pub struct Schedule {
-    cron: Cron,
-    zone: TimeZone,
+pub(super) struct Schedule {
+    settings: config::Schedule,
     served: Timestamp,
     /// The first scheduled time after `served`: looked up once, asked for every second.
     upcoming: Option<Timestamp>,
 }
 
 impl Schedule {
-    /// The schedule of `cron` in `zone`, served up to `last_run`; up to `now` where nothing ever
-    /// ran.
-    pub fn new(cron: Cron, zone: TimeZone, last_run: Option<Timestamp>, now: Timestamp) -> Self {
-        let mut schedule = Self {
-            cron,
-            zone,
-            served: now,
-            upcoming: None,
-        };
-        schedule.serve(last_run.unwrap_or(now));
-        schedule
+    /// The schedule, served up to `last_run`; up to `now` where nothing ever ran.
+    pub(super) fn new(settings: config::Schedule, last_run: Option<Timestamp>, now: Timestamp) -> Self {
+        let served = last_run.unwrap_or(now);
+        Self {
+            upcoming: settings.next(served),
+            settings,
+            served,
+        }
     }
 
     /// The first scheduled time that has come and was not served, if there is one. However many
     /// were missed, one run serves them all.
-    pub fn due(&mut self, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn due(&mut self, now: Timestamp) -> Option<Timestamp> {
         if self.is_ahead_of(now) {
             self.serve(now);
         }
@@ -44,44 +38,46 @@ impl Schedule {
     }
 
     /// All that was scheduled until `at` is served.
-    pub fn serve(&mut self, at: Timestamp) {
+    pub(super) fn serve(&mut self, at: Timestamp) {
         self.served = at;
-        self.upcoming = self.next(at);
+        self.upcoming = self.settings.next(at);
     }
 
-    /// The next scheduled time after `now`.
-    pub fn next(&self, now: Timestamp) -> Option<Timestamp> {
-        let now = now.to_zoned(self.zone.clone());
-        let next = self.cron.find_next_occurrence(&now, false).ok()?;
-        Some(next.timestamp())
+    /// The first scheduled time that is not served.
+    pub(super) fn upcoming(&self) -> Option<Timestamp> {
+        self.upcoming
     }
 
-    /// How long from the next scheduled time to the one after.
-    pub fn interval(&self, now: Timestamp) -> Option<Duration> {
-        let next = self.next(now)?;
-        let after = self.next(next)?;
-        Duration::try_from(after.duration_since(next)).ok()
+    /// Goes on by other settings. What was served stays served.
+    pub(super) fn change(&mut self, settings: config::Schedule) {
+        self.upcoming = settings.next(self.served);
+        self.settings = settings;
     }
 
     /// The clock was set back so far that what was served lies beyond what comes next. A step back
     /// within one interval is sat out, so that no time is served twice.
     fn is_ahead_of(&self, now: Timestamp) -> bool {
-        self.served > now && self.next(now).is_some_and(|next| self.served > next)
+        let next = || self.settings.next(now);
+        self.served > now && next().is_some_and(|next| self.served > next)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use jiff::tz::TimeZone;
+
     use super::*;
 
     const NEW_YORK: &str = "America/New_York";
 
-    fn cron(pattern: &str) -> Cron {
-        croner::parser::CronParser::builder()
-            .seconds(croner::parser::Seconds::Required)
-            .build()
-            .parse(pattern)
-            .expect("a pattern")
+    fn settings(pattern: &str, zone: &str) -> config::Schedule {
+        config::Schedule {
+            cron: pattern.parse().expect("a pattern"),
+            timezone: TimeZone::get(zone).expect("a zone"),
+            run_at_start: false,
+        }
     }
 
     fn at(text: &str) -> Timestamp {
@@ -90,14 +86,14 @@ mod tests {
 
     /// All times at which a heartbeat every second would start a run, from `from` to `until`.
     fn runs(pattern: &str, zone: &str, from: &str, until: &str) -> Vec<String> {
-        let zone = TimeZone::get(zone).expect("a zone");
         let (mut now, until) = (at(from), at(until));
-        let mut schedule = Schedule::new(cron(pattern), zone.clone(), None, now);
+        let settings = settings(pattern, zone);
+        let mut schedule = Schedule::new(settings.clone(), None, now);
         let mut runs = Vec::new();
         while now <= until {
             if schedule.due(now).is_some() {
                 schedule.serve(now);
-                let local = now.to_zoned(zone.clone());
+                let local = now.to_zoned(settings.timezone.clone());
                 runs.push(local.strftime("%d %H:%M:%S%:z").to_string());
             }
             now += Duration::from_secs(1);
@@ -164,8 +160,7 @@ mod tests {
     /// Tells what is due at `now` after a run at `last_run`, hourly, in UTC.
     fn hourly(last_run: Option<&str>, now: &str) -> Option<String> {
         let mut schedule = Schedule::new(
-            cron("0 0 * * * *"),
-            TimeZone::UTC,
+            settings("0 0 * * * *", "UTC"),
             last_run.map(at),
             at("2026-05-01T12:34:56Z"),
         );
@@ -187,7 +182,7 @@ mod tests {
     fn what_was_missed_is_caught_up_with_once() {
         let now = at("2026-05-01T12:34:56Z");
         let long_ago = Some(at("2026-04-20T00:00:00Z"));
-        let mut schedule = Schedule::new(cron("0 0 * * * *"), TimeZone::UTC, long_ago, now);
+        let mut schedule = Schedule::new(settings("0 0 * * * *", "UTC"), long_ago, now);
         assert!(schedule.due(now).is_some());
         schedule.serve(now);
         assert_eq!(schedule.due(now), None);
@@ -199,7 +194,7 @@ mod tests {
     fn a_time_that_came_during_a_run_is_served_after_it() {
         // Begun at noon, done at half past two: two times came meanwhile, one run follows.
         let began = at("2026-05-01T12:00:00Z");
-        let mut schedule = Schedule::new(cron("0 0 * * * *"), TimeZone::UTC, Some(began), began);
+        let mut schedule = Schedule::new(settings("0 0 * * * *", "UTC"), Some(began), began);
         let ended = at("2026-05-01T14:30:00Z");
         assert!(schedule.due(ended).is_some());
         schedule.serve(ended);
@@ -218,7 +213,7 @@ mod tests {
     fn a_clock_set_back_by_years_does_not_stop_the_schedule() {
         let now = at("2026-05-01T12:34:56Z");
         let wrong = Some(at("2031-01-01T00:00:00Z"));
-        let mut schedule = Schedule::new(cron("0 0 * * * *"), TimeZone::UTC, wrong, now);
+        let mut schedule = Schedule::new(settings("0 0 * * * *", "UTC"), wrong, now);
         assert_eq!(schedule.due(now), None);
         assert!(schedule.due(at("2026-05-01T13:00:00Z")).is_some());
     }
@@ -226,7 +221,7 @@ mod tests {
     #[test]
     fn the_interval_is_that_of_the_pattern() {
         let now = at("2026-05-01T12:34:56Z");
-        let every = |pattern| Schedule::new(cron(pattern), TimeZone::UTC, None, now).interval(now);
+        let every = |pattern| settings(pattern, "UTC").interval(now);
         assert_eq!(every("0 0 * * * *"), Some(Duration::from_hours(1)));
         assert_eq!(every("0 */15 * * * *"), Some(Duration::from_mins(15)));
         assert_eq!(every("0 0 2 * * *"), Some(Duration::from_hours(24)));

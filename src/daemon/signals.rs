@@ -27,7 +27,7 @@ pub fn stop() -> io::Result<CancellationToken> {
 }
 
 /// SIGHUP, each time it comes.
-pub fn reload() -> io::Result<Signal> {
+pub fn hangups() -> io::Result<Signal> {
     signal(SignalKind::hangup())
 }
 
