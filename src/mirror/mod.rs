@@ -68,9 +68,20 @@ pub use versions::{Op, Version};
 /// The one writer of a mirror. While it lives, no other process can open the mirror for writing.
 pub struct Mirror {
     connection: Connection,
+    /// Only reads, and outlives the writing connection: `SQLite` deletes a log whose last
+    /// connection could write. With the log in place, who may only read the mirror can do so also
+    /// when nobody writes.
+    _keeps_log: Connection,
     path: PathBuf,
-    /// Let go of after the connection is closed: fields drop in this order.
+    /// Let go of after the connections are closed: fields drop in this order.
     lock: Lock,
+}
+
+impl Drop for Mirror {
+    fn drop(&mut self) {
+        // What can't be folded back stays in the log, where the next writer finds it.
+        let _ = self.checkpoint();
+    }
 }
 
 /// How long folding the log back waits for readers.
