@@ -11,7 +11,7 @@ use twsync::customer::{Customer, Field};
 use twsync::mirror::{Op, Settlement, State, Verdict};
 
 /// What may happen to one of five customers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Event {
     Listed(u32, i64),
     Found(u32, i64),
@@ -115,7 +115,7 @@ fn apply(world: &mut World, models: &mut BTreeMap<u32, Model>, first: &mut Op, e
             model.queued = Some(listed.into());
         }
         Event::Found(number, members) => {
-            answer(world, models, *first, (number, members), Settlement::Found)
+            answer(world, models, *first, (number, members), Settlement::Found);
         }
         Event::Unlisted(number, members) => answer(
             world,

@@ -106,10 +106,8 @@ fn a_newer_schema_that_is_only_in_the_log_is_noticed() {
 fn another_programs_database_is_left_untouched() {
     untouched(
         |path| {
-            Connection::open(path)
-                .unwrap()
-                .execute_batch("CREATE TABLE theirs (a)")
-                .unwrap()
+            let theirs = Connection::open(path).unwrap();
+            theirs.execute_batch("CREATE TABLE theirs (a)").unwrap();
         },
         |error| assert!(matches!(error, Error::Foreign { .. }), "{error}"),
     );

@@ -6,6 +6,7 @@
 )]
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+use std::fmt::Write;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -193,7 +194,7 @@ impl World {
         let mut text = String::new();
         while let Some(row) = rows.next().unwrap() {
             for column in 0..columns {
-                text += &format!("{:?} ", row.get_ref(column).unwrap());
+                write!(text, "{:?} ", row.get_ref(column).unwrap()).unwrap();
             }
             text.push('\n');
         }
