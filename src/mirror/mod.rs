@@ -199,13 +199,7 @@ impl Mirror {
 
     /// What is known of each of these ids, in their order.
     pub fn known(&self, ids: &[CustomerId]) -> Result<Vec<Option<Known>>, Error> {
-        self.reading(|connection| {
-            // Without a transaction around them, each lookup would take the file's locks anew.
-            let transaction = connection.unchecked_transaction()?;
-            let known = known::known(&transaction, ids)?;
-            transaction.commit()?;
-            Ok(known)
-        })
+        self.reading(|connection| known::known(connection, ids))
     }
 
     /// Takes one page in: [`Self::take_pages`] of one.
