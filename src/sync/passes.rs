@@ -154,7 +154,8 @@ impl Passes {
             self.current.take(taken, &self.known)?;
         }
         self.known |= taken.rows;
-        if self.current.is_complete() && self.current.items_count_all() {
+        let unproved = self.totals == Totals::Unproved;
+        if unproved && self.current.is_complete() && self.current.items_count_all() {
             self.totals = Totals::Meant;
         }
         Ok(())

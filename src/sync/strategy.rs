@@ -151,7 +151,7 @@ enum Outlook {
 fn outlook(passes: &Passes, verdict: &Verdict, queued: &RoaringBitmap) -> Outlook {
     let pass = passes.current();
     let details_will_do = !pass.somebody_was_known() || passes.known().is_subset(queued);
-    if is_void(verdict) || !may_be_left(passes) || details_will_do {
+    if is_void(verdict) || details_will_do || !may_be_left(passes) {
         return Outlook::Spread;
     }
     match passes.deficit() {
@@ -166,9 +166,12 @@ fn is_void(verdict: &Verdict) -> bool {
     matches!(verdict, Verdict::Contradiction { .. })
 }
 
-/// Two whole passes prove a quiet list whatever its order, so as many must be left.
+/// Two whole passes prove a quiet list whatever its order, so as many must be left; and a pass that
+/// went far is not thrown away. So many rows as fill the pages worth a look can touch one page more,
+/// the look at one end of the list may have been in vain, and there is page 1.
 fn may_be_left(passes: &Passes) -> bool {
-    passes.number() + 2 <= passes.rules().max_passes
+    let pass = passes.current();
+    passes.number() + 2 <= passes.rules().max_passes && pass.taken() <= pages_worth_a_look(pass) + 3
 }
 
 /// Page 1 counted more customers than were known or on it: so many are to be found. Where they are
@@ -179,7 +182,7 @@ fn find(passes: &Passes, deficit: u64) -> Outlook {
     if deficit == 0 {
         return Outlook::AllFound;
     }
-    if deficit > rows_within_reach || has_looked_enough(pass) {
+    if deficit > rows_within_reach {
         return Outlook::Spread;
     }
     where_arrivals_go_on(pass, |page| page.fresh > 0).map_or(Outlook::Spread, Outlook::Look)
@@ -190,22 +193,15 @@ fn find(passes: &Passes, deficit: u64) -> Outlook {
 /// all new, and end where one is not.
 fn make_sure(passes: &Passes) -> Outlook {
     let pass = passes.current();
-    let next = where_arrivals_go_on(pass, Page::is_all_fresh);
-    match next {
-        Some(page) if !has_looked_enough(pass) => Outlook::Look(page),
+    match where_arrivals_go_on(pass, Page::is_all_fresh) {
+        Some(page) => Outlook::Look(page),
         None if pass.is_surprised() => Outlook::AllFound,
-        _ => Outlook::Spread,
+        None => Outlook::Spread,
     }
 }
 
 fn pages_worth_a_look(pass: &Pass) -> u32 {
     LOOKS.max(pass.pages() / LOOKS_SHARE)
-}
-
-/// So many rows as fill the pages worth a look can touch one page more, and the look at one end of
-/// the list may have been in vain.
-fn has_looked_enough(pass: &Pass) -> bool {
-    pass.taken() > pages_worth_a_look(pass) + 2
 }
 
 /// The next page from the head or the tail, all before it being such that arrivals may go on. Page 2
