@@ -117,6 +117,7 @@ pub struct Passes {
     known: RoaringBitmap,
     current: Pass,
     last_complete: Option<RoaringBitmap>,
+    details_asked: bool,
     drift: u64,
 }
 
@@ -132,6 +133,7 @@ impl Passes {
             known: known_before,
             current: Pass::begin(1),
             last_complete: None,
+            details_asked: false,
             drift: 0,
         }
     }
@@ -163,6 +165,7 @@ impl Passes {
 
     /// To be called when the details of the queue have been asked for, whatever came of it.
     pub fn details_asked(&mut self) {
+        self.details_asked = true;
         self.current.details_asked = true;
     }
 
@@ -211,6 +214,11 @@ impl Passes {
     /// All customers that earlier runs knew alive or that this walk's list showed.
     pub(super) fn known(&self) -> &RoaringBitmap {
         &self.known
+    }
+
+    /// Whether the details have been asked for since the walk began, or was resumed.
+    pub(super) fn were_details_asked(&self) -> bool {
+        self.details_asked
     }
 
     /// Whether some pass before this one came to its end.
@@ -340,7 +348,7 @@ impl Pass {
     }
 
     /// Whether the details have been asked for since this pass began.
-    pub(super) fn details_asked(&self) -> bool {
+    pub(super) fn were_details_asked(&self) -> bool {
         self.details_asked
     }
 
@@ -423,3 +431,6 @@ impl Pass {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -73,7 +73,8 @@ pub fn next(passes: &Passes, verdict: &Verdict, queued: &RoaringBitmap) -> Step 
     if pass.is_complete() && is_settled(passes, verdict) {
         return Step::Done;
     }
-    if pass.is_complete() || pass.details_asked() || pass.number() > passes.rules().max_passes {
+    if pass.is_complete() || pass.were_details_asked() || pass.number() > passes.rules().max_passes
+    {
         return begin_another(passes, queued);
     }
     match outlook(passes, verdict, queued) {
@@ -125,15 +126,15 @@ fn is_settled(passes: &Passes, verdict: &Verdict) -> bool {
 
 /// Whether page 1 has just been asked for again, and the details that are to be fetched anyway hold
 /// every sighting that it lacks. They never stand in for the first pass, for what the list says is
-/// wanted for itself; and who was not seen by the rest of a pass has no details to give.
+/// wanted for itself; who was not seen by the rest of a pass has no details to give; and what did not
+/// come once is not waited for again.
 fn details_suffice(passes: &Passes, verdict: &Verdict, queued: &RoaringBitmap) -> bool {
     let Verdict::Open(Some(lacking)) = verdict else {
         return false;
     };
-    let pass = passes.current();
     passes.has_complete_pass_before()
-        && pass.taken() == 1
-        && !pass.details_asked()
+        && passes.current().taken() == 1
+        && !passes.were_details_asked()
         && lacking.is_within_reach()
         && lacking.unseen_after.is_subset(queued)
 }
@@ -223,3 +224,6 @@ fn frontier(
     let end = pages.find(|page| !pass.page(*page).is_some_and(&on))?;
     pass.page(end).is_none().then_some(end)
 }
+
+#[cfg(test)]
+mod tests;
