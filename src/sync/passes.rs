@@ -281,7 +281,6 @@ pub(super) struct Pass {
     taken: BTreeMap<u32, Page>,
     contents: HashMap<u64, u32>,
     rows: RoaringBitmap,
-    somebody_was_known: bool,
     first_within_reach: bool,
     details_asked: bool,
 }
@@ -311,7 +310,6 @@ impl Pass {
             taken: BTreeMap::new(),
             contents: HashMap::new(),
             rows: RoaringBitmap::new(),
-            somebody_was_known: false,
             first_within_reach: false,
             details_asked: false,
         }
@@ -334,11 +332,6 @@ impl Pass {
     /// How many pages were taken.
     pub(super) fn taken(&self) -> u32 {
         u32::try_from(self.taken.len()).unwrap_or(u32::MAX)
-    }
-
-    /// Whether any customer was known when page 1 came.
-    pub(super) fn somebody_was_known(&self) -> bool {
-        self.somebody_was_known
     }
 
     /// Whether the rest of the list can prove page 1: as many as it counted had been known before
@@ -400,7 +393,6 @@ impl Pass {
         let fresh = taken.rows.difference_len(known);
         if taken.page == 1 {
             let reach = known.len() + fresh;
-            self.somebody_was_known = !known.is_empty();
             self.first_within_reach = taken.total.is_some_and(|total| reach >= total);
         }
         self.pages = taken.pages;

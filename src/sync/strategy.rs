@@ -151,7 +151,7 @@ enum Outlook {
 
 fn outlook(passes: &Passes, verdict: &Verdict, queued: &RoaringBitmap) -> Outlook {
     let pass = passes.current();
-    let details_will_do = !pass.somebody_was_known() || passes.known().is_subset(queued);
+    let details_will_do = passes.known().is_subset(queued);
     if is_void(verdict) || details_will_do || !may_be_left(passes) {
         return Outlook::Spread;
     }

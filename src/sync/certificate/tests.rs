@@ -95,7 +95,7 @@ fn more_alive_than_counted_voids_all_and_is_not_forgotten() {
     evidence.probed(at(1, 2), 1, &rows([1]));
     evidence.listed(at(3, 4), &rows([2]));
     for start in 1..20 {
-        evidence.probed(at(4 * start + 1, 4 * start + 2), 9, &rows([1]));
+        evidence.probed(at(4 * start + 1, 4 * start + 2), 2, &rows([]));
     }
     let contradiction = Verdict::Contradiction {
         as_of: at(1, 2),

@@ -179,6 +179,10 @@ fn another_page_size_is_adopted_and_the_pass_begins_anew() {
         !passes.current().has_begun(),
         "page 1 is to be asked for again"
     );
+    passes
+        .taken(&answer(1, 2, &rows([1, 2, 3])))
+        .expect("page 1 of pages of three");
+    assert_eq!(passes.current().remaining(), [2], "and page 2 after it");
 }
 
 #[test]
@@ -250,8 +254,13 @@ fn items_count_all_only_where_a_pass_proves_it() {
 #[test]
 fn totals_of_the_limit_dialect_are_believed_once_a_pass_has_proved_them() {
     let mut passes = begin(Totals::Unproved);
-    pass_over(&mut passes, 1, &[rows([1, 2, 3])]);
+    passes
+        .taken(&answer(1, 3, &rows([1, 2, 3, 4])))
+        .expect("page 1");
+    passes.taken(&answer(2, 3, &rows([5, 6]))).expect("page 2");
+    assert_eq!(passes.totals(), Totals::Unproved, "not a whole pass");
+    pass_over(&mut passes, 2, &[rows([1, 2, 3])]);
     assert_eq!((passes.totals(), passes.total()), (Totals::Unproved, None));
-    pass_over(&mut passes, 2, &[rows([1, 2, 3]), rows([4]), rows([5, 6])]);
+    pass_over(&mut passes, 3, &[rows([1, 2, 3]), rows([4]), rows([5, 6])]);
     assert_eq!((passes.totals(), passes.total()), (Totals::Meant, Some(6)));
 }

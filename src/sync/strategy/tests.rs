@@ -35,84 +35,116 @@ impl List {
     fn page_size(&self) -> u32 {
         u32::try_from(self.pages[0].len()).expect("a few rows")
     }
+}
+
+/// A walk over it, with as much of a run around as the strategy needs.
+struct Walk<'a> {
+    list: &'a List,
+    known: &'a RoaringBitmap,
+    passes: Passes,
+    evidence: Evidence,
+    count: u64,
+}
+
+impl<'a> Walk<'a> {
+    fn begin(list: &'a List, known: &'a RoaringBitmap) -> Self {
+        let rules = Rules {
+            max_passes: list.max_passes,
+            pages_max: 100,
+            page_size: list.page_size(),
+            totals: list.totals,
+        };
+        Self {
+            list,
+            known,
+            passes: Passes::new(rules, known.clone()),
+            evidence: Evidence::new(known),
+            count: 0,
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        self.evidence.verdict(self.passes.totals())
+    }
+
+    /// Whoever is new is queued.
+    fn queued(&self) -> RoaringBitmap {
+        self.passes.known() - self.known
+    }
+
+    fn next(&self) -> Step {
+        next(&self.passes, &self.verdict(), &self.queued())
+    }
 
     /// Asks until it is over. The story: one word a step.
-    fn ask(&self, known: &RoaringBitmap) -> (String, Grade) {
-        let rules = Rules {
-            max_passes: self.max_passes,
-            pages_max: 20_000,
-            page_size: self.page_size(),
-            totals: self.totals,
-        };
-        let mut passes = Passes::new(rules, known.clone());
-        let mut evidence = Evidence::new(known);
-        let mut queued = RoaringBitmap::new();
-        let (mut count, mut story) = (0, Vec::new());
+    fn ask(mut self) -> (String, Grade) {
+        let mut story = Vec::new();
         loop {
-            let verdict = evidence.verdict(passes.totals());
-            match next(&passes, &verdict, &queued) {
+            match self.next() {
                 Step::Alone { pass, page } => {
                     story.push(page.to_string());
-                    self.answer(pass, page, &mut count, &mut passes, &mut evidence);
+                    self.answer(pass, page);
                 }
                 Step::Together { pass, pages } => {
                     story.push(format!("{}..{}", pages[0], pages[pages.len() - 1]));
                     for page in pages {
-                        self.answer(pass, page, &mut count, &mut passes, &mut evidence);
+                        self.answer(pass, page);
                     }
                 }
                 Step::Details => {
                     story.push("details".to_owned());
-                    passes.details_asked();
-                    for row in queued.iter().filter(|_| self.details_answer) {
-                        evidence.detailed(tick(&mut count), row);
-                    }
+                    self.answer_details();
                 }
-                Step::Done => return (story.join(" "), passes.grade(&verdict)),
+                Step::Done => return (story.join(" "), self.passes.grade(&self.verdict())),
             }
-            queued = passes.known() - known;
         }
     }
 
-    fn answer(
-        &self,
-        pass: u32,
-        page: u32,
-        count: &mut u64,
-        passes: &mut Passes,
-        evidence: &mut Evidence,
-    ) {
-        let rows = &self.pages[page as usize - 1];
+    fn answer(&mut self, pass: u32, page: u32) {
+        self.book(pass, page);
+        let (interval, list) = (self.tick(), self.list);
+        let rows = &list.pages[page as usize - 1];
+        match page {
+            1 => self.evidence.probed(interval, list.total, rows),
+            _ => self.evidence.listed(interval, rows),
+        }
+    }
+
+    fn book(&mut self, pass: u32, page: u32) {
         let taken = Taken {
             pass,
             page,
-            pages: u32::try_from(self.pages.len()).expect("a few pages"),
+            pages: u32::try_from(self.list.pages.len()).expect("a few pages"),
             page_size: None,
-            total: Some(self.total),
+            total: Some(self.list.total),
             has_next: None,
-            rows,
+            rows: &self.list.pages[page as usize - 1],
             content: u64::from(page),
         };
-        passes.taken(&taken).expect("an honest page");
-        let interval = tick(count);
-        match page {
-            1 => evidence.probed(interval, self.total, rows),
-            _ => evidence.listed(interval, rows),
+        self.passes.taken(&taken).expect("an honest page");
+    }
+
+    fn answer_details(&mut self) {
+        self.passes.details_asked();
+        for row in self.queued().iter().filter(|_| self.list.details_answer) {
+            let interval = self.tick();
+            self.evidence.detailed(interval, row);
         }
     }
-}
 
-fn tick(count: &mut u64) -> Interval {
-    *count += 2;
-    Interval {
-        sent: *count - 1,
-        received: *count,
+    fn tick(&mut self) -> Interval {
+        self.count += 2;
+        Interval {
+            sent: self.count - 1,
+            received: self.count,
+        }
     }
 }
 
 fn check(list: &List, known: impl IntoIterator<Item = u32>, story: &str, grade: Grade) {
     let known = known.into_iter().collect();
-    assert_eq!(list.ask(&known), (story.to_owned(), grade));
+    let walk = Walk::begin(list, &known);
+    assert_eq!(walk.ask(), (story.to_owned(), grade));
 }
 
 #[test]
@@ -177,6 +209,73 @@ fn too_many_arrivals_to_look_for() {
 }
 
 #[test]
+fn as_many_arrivals_as_are_worth_looking_for() {
+    let list = List::of(195, 10);
+    let tail = "20 19 18 17 16 15 14 13 12 1 20 2..19";
+    check(&list, 0..116, &format!("1 {tail}"), Grade::Complete);
+    check(&list, 10..116, &format!("1 2 {tail}"), Grade::Complete);
+}
+
+#[test]
+fn arrivals_among_the_last_pages() {
+    let known = (0..50).filter(|row| ![38, 45].contains(row));
+    check(&List::of(50, 10), known, "1 5 4 1 5 2..4", Grade::Complete);
+}
+
+#[test]
+fn a_pass_that_went_far_is_not_left_even_if_it_was_cut_short_where_somebody_new_was() {
+    let list = List::of(200, 10);
+    let known = (0..111).chain(112..200).chain([200]).collect();
+    let mut walk = Walk::begin(&list, &known);
+    for page in [1, 20].into_iter().chain(2..=12) {
+        walk.answer(1, page);
+    }
+    let pages = (13..=19).collect();
+    assert_eq!(walk.next(), Step::Together { pass: 1, pages });
+}
+
+#[test]
+fn details_are_not_asked_to_prove_what_they_cannot() {
+    let (list, nobody) = (List::of(50, 10), RoaringBitmap::new());
+    let mut walk = Walk::begin(&list, &nobody);
+    for page in 1..=5 {
+        walk.answer(1, page);
+    }
+    let one_more = List {
+        total: 51,
+        ..List::of(50, 10)
+    };
+    walk.list = &one_more;
+    walk.answer(2, 1);
+    let pages = vec![2, 3, 4, 5];
+    assert_eq!(walk.next(), Step::Together { pass: 2, pages });
+}
+
+#[test]
+fn passes_that_agree_end_the_walk_only_if_no_count_could_prove_them() {
+    let (list, nobody) = (List::of(50, 10), RoaringBitmap::new());
+    let mut walk = Walk::begin(&list, &nobody);
+    for (pass, page) in [1, 2]
+        .into_iter()
+        .flat_map(|pass| (1..=5).map(move |page| (pass, page)))
+    {
+        walk.book(pass, page);
+    }
+    let after = |verdict| next(&walk.passes, &verdict, &nobody);
+    assert_eq!(after(Verdict::Open(None)), Step::Alone { pass: 3, page: 1 });
+    let as_of = Interval {
+        sent: 1,
+        received: 2,
+    };
+    let void = Verdict::Contradiction {
+        as_of,
+        proved: 51,
+        total: 50,
+    };
+    assert_eq!(after(void), Step::Done);
+}
+
+#[test]
 fn details_that_do_not_come_cost_another_pass() {
     let list = List {
         details_answer: false,
@@ -212,7 +311,8 @@ fn a_total_that_is_capped_or_estimated_converges() {
             total,
             ..List::of(50, 10)
         };
-        let (_, grade) = list.ask(&(0..50).collect());
+        let known = (0..50).collect();
+        let (_, grade) = Walk::begin(&list, &known).ask();
         assert_eq!(grade, Grade::Converged, "{total}");
     }
 }
