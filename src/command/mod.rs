@@ -5,10 +5,13 @@
 
 mod completions;
 mod config;
+mod demo;
 mod failure;
+mod history;
 pub mod log;
 mod man;
 mod once;
+mod plan;
 pub mod process;
 mod progress;
 mod sandbox;
@@ -44,6 +47,11 @@ fn run_command(command: Command, global: &Global, terminal: &Terminal) -> Result
     let config = || settings(global).map(|settings| settings.config);
     match command {
         Command::Refresh { ids } => runtime()?.block_on(once::refresh(ids, config()?, terminal)),
+        Command::Demo { customers, dir } => {
+            runtime()?.block_on(demo::run(customers, &dir, terminal))
+        }
+        Command::Plan => runtime()?.block_on(plan::run(config()?, terminal)),
+        Command::History { id } => history::run(id, &config()?, terminal),
         Command::Snapshot => runtime()?.block_on(snapshot::run(config()?, terminal)),
         Command::Verify => runtime()?.block_on(verify::run(config()?, terminal)),
         Command::Config => config::run(&settings(global)?, terminal),
