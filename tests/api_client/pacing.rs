@@ -170,7 +170,7 @@ async fn refusals_spend_retries_too() {
             assert_eq!(error.exit(), Exit::Refused);
             assert_eq!(
                 client.tally().retries,
-                132,
+                133,
                 "a hundred, and those earned back"
             );
             return;
