@@ -131,7 +131,7 @@ pub enum Command {
     /// some customers change, syncs again, and says what to look at and how.
     Demo {
         /// Customers in the sandbox
-        #[arg(long, value_name = "N", default_value_t = 1000, value_parser = population())]
+        #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = population())]
         customers: u32,
         /// Folder for the mirror and the lake; must be new or from an earlier demo
         #[arg(long, value_name = "DIR", default_value = "twsync-demo")]

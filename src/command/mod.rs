@@ -14,6 +14,7 @@ mod progress;
 mod sandbox;
 mod service;
 mod snapshot;
+mod status;
 mod summary;
 mod terminal;
 mod verify;
@@ -44,6 +45,7 @@ fn run_command(command: Command, global: &Global, terminal: &Terminal) -> Result
     let config = || settings(global).map(|settings| settings.config);
     match command {
         Command::Refresh { ids } => runtime()?.block_on(once::refresh(ids, config()?, terminal)),
+        Command::Status => status::run(&config()?, terminal),
         Command::Snapshot => runtime()?.block_on(snapshot::run(config()?, terminal)),
         Command::Verify => runtime()?.block_on(verify::run(config()?, terminal)),
         Command::Config => config::run(&settings(global)?, terminal),

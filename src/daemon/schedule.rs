@@ -19,7 +19,11 @@ pub(super) struct Schedule {
 
 impl Schedule {
     /// The schedule, served up to `last_run`; up to `now` where nothing ever ran.
-    pub(super) fn new(settings: config::Schedule, last_run: Option<Timestamp>, now: Timestamp) -> Self {
+    pub(super) fn new(
+        settings: config::Schedule,
+        last_run: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Self {
         let served = last_run.unwrap_or(now);
         Self {
             upcoming: settings.next(served),
