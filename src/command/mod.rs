@@ -3,6 +3,7 @@
 //! A command gathers, then shows: what it gathers is a value, and how that is written for a person
 //! is a pure function of it. Errors come back as a [`Failure`] and are printed by nobody here.
 
+mod check;
 mod completions;
 mod config;
 mod failure;
@@ -48,6 +49,7 @@ fn run_command(command: Command, global: &Global, terminal: &Terminal) -> Result
         Command::Status => status::run(&config()?, terminal),
         Command::Snapshot => runtime()?.block_on(snapshot::run(config()?, terminal)),
         Command::Verify => runtime()?.block_on(verify::run(config()?, terminal)),
+        Command::Check => runtime()?.block_on(check::run(settings(global)?, terminal)),
         Command::Config => config::run(&settings(global)?, terminal),
         Command::Sandbox { port, customers } => {
             runtime()?.block_on(sandbox::run(port, customers, terminal))

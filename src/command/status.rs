@@ -30,8 +30,12 @@ fn text(overview: &Overview) -> String {
     ] {
         let _ = writeln!(text, "{BOLD}{name:<9}{BOLD:#}  {said}");
     }
-    for warning in warnings(overview) {
-        let _ = writeln!(text, "\n{YELLOW}!{YELLOW:#} {warning}");
+    let warnings = warnings(overview);
+    if !warnings.is_empty() {
+        text.push('\n');
+    }
+    for warning in warnings {
+        let _ = writeln!(text, "{YELLOW}!{YELLOW:#} {warning}");
     }
     if !overview.runs.is_empty() {
         text.push('\n');
