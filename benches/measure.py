@@ -38,7 +38,10 @@ def sandbox(customers):
         [binary(), "--output", "json", "sandbox", "--port", "0", "--customers", str(customers)],
         stdout=subprocess.PIPE, text=True)
     try:
-        yield json.loads(process.stdout.readline())["url"]
+        said = ""
+        while not said.endswith("}\n"):
+            said += process.stdout.readline()
+        yield json.loads(said)["base_url"]
     finally:
         process.terminate()
         process.wait()

@@ -6,10 +6,13 @@
 mod check;
 mod completions;
 mod config;
+mod demo;
 mod failure;
+mod history;
 pub mod log;
 mod man;
 mod once;
+mod plan;
 pub mod process;
 mod progress;
 mod sandbox;
@@ -45,8 +48,13 @@ pub fn run(task: Task, global: &Global, terminal: &Terminal) -> Result<Exit, Fai
 fn run_command(command: Command, global: &Global, terminal: &Terminal) -> Result<Exit, Failure> {
     let config = || settings(global).map(|settings| settings.config);
     match command {
-        Command::Refresh { ids } => runtime()?.block_on(once::refresh(ids, config()?, terminal)),
+        Command::Demo { customers, dir } => {
+            runtime()?.block_on(demo::run(customers, &dir, terminal))
+        }
+        Command::Plan => runtime()?.block_on(plan::run(config()?, terminal)),
         Command::Status => status::run(&config()?, terminal),
+        Command::History { id } => history::run(id, &config()?, terminal),
+        Command::Refresh { ids } => runtime()?.block_on(once::refresh(ids, config()?, terminal)),
         Command::Snapshot => runtime()?.block_on(snapshot::run(config()?, terminal)),
         Command::Verify => runtime()?.block_on(verify::run(config()?, terminal)),
         Command::Check => runtime()?.block_on(check::run(settings(global)?, terminal)),
@@ -56,7 +64,6 @@ fn run_command(command: Command, global: &Global, terminal: &Terminal) -> Result
         }
         Command::Completions { shell } => completions::run(shell, terminal),
         Command::Man => man::run(terminal),
-        _ => todo!(),
     }
 }
 

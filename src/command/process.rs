@@ -19,6 +19,9 @@ pub fn harden() {
     let _ = setrlimit(Resource::Core, none);
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     std::panic::set_hook(Box::new(die));
+    // For the tests' builds: FAILPOINTS names the points at which to die. It is to hold for good.
+    #[cfg(feature = "failpoints")]
+    std::mem::forget(fail::FailScenario::setup());
 }
 
 /// Says where it happened and not what: the message of a panic may hold a customer's data.

@@ -299,3 +299,6 @@ impl Candidate {
         self.proved.len() > self.total
     }
 }
+
+#[cfg(test)]
+mod tests;

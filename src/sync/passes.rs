@@ -117,6 +117,7 @@ pub struct Passes {
     known: RoaringBitmap,
     current: Pass,
     last_complete: Option<RoaringBitmap>,
+    details_asked: bool,
     drift: u64,
 }
 
@@ -132,6 +133,7 @@ impl Passes {
             known: known_before,
             current: Pass::begin(1),
             last_complete: None,
+            details_asked: false,
             drift: 0,
         }
     }
@@ -154,7 +156,8 @@ impl Passes {
             self.current.take(taken, &self.known)?;
         }
         self.known |= taken.rows;
-        if self.current.is_complete() && self.current.items_count_all() {
+        let unproved = self.totals == Totals::Unproved;
+        if unproved && self.current.is_complete() && self.current.items_count_all() {
             self.totals = Totals::Meant;
         }
         Ok(())
@@ -162,6 +165,7 @@ impl Passes {
 
     /// To be called when the details of the queue have been asked for, whatever came of it.
     pub fn details_asked(&mut self) {
+        self.details_asked = true;
         self.current.details_asked = true;
     }
 
@@ -210,6 +214,11 @@ impl Passes {
     /// All customers that earlier runs knew alive or that this walk's list showed.
     pub(super) fn known(&self) -> &RoaringBitmap {
         &self.known
+    }
+
+    /// Whether the details have been asked for since the walk began, or was resumed.
+    pub(super) fn were_details_asked(&self) -> bool {
+        self.details_asked
     }
 
     /// Whether some pass before this one came to its end.
@@ -272,7 +281,6 @@ pub(super) struct Pass {
     taken: BTreeMap<u32, Page>,
     contents: HashMap<u64, u32>,
     rows: RoaringBitmap,
-    somebody_was_known: bool,
     first_within_reach: bool,
     details_asked: bool,
 }
@@ -302,7 +310,6 @@ impl Pass {
             taken: BTreeMap::new(),
             contents: HashMap::new(),
             rows: RoaringBitmap::new(),
-            somebody_was_known: false,
             first_within_reach: false,
             details_asked: false,
         }
@@ -327,11 +334,6 @@ impl Pass {
         u32::try_from(self.taken.len()).unwrap_or(u32::MAX)
     }
 
-    /// Whether any customer was known when page 1 came.
-    pub(super) fn somebody_was_known(&self) -> bool {
-        self.somebody_was_known
-    }
-
     /// Whether the rest of the list can prove page 1: as many as it counted had been known before
     /// it or were on it.
     pub(super) fn is_first_within_reach(&self) -> bool {
@@ -339,7 +341,7 @@ impl Pass {
     }
 
     /// Whether the details have been asked for since this pass began.
-    pub(super) fn details_asked(&self) -> bool {
+    pub(super) fn were_details_asked(&self) -> bool {
         self.details_asked
     }
 
@@ -391,7 +393,6 @@ impl Pass {
         let fresh = taken.rows.difference_len(known);
         if taken.page == 1 {
             let reach = known.len() + fresh;
-            self.somebody_was_known = !known.is_empty();
             self.first_within_reach = taken.total.is_some_and(|total| reach >= total);
         }
         self.pages = taken.pages;
@@ -422,3 +423,6 @@ impl Pass {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

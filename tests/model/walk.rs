@@ -70,10 +70,8 @@ pub(crate) struct Walked {
     pub(crate) lists: usize,
     /// Of these, how many were lost when the process was killed.
     pub(crate) lists_lost: usize,
-    /// Details that the proof asked for.
+    /// Details that the proof asked for, and that were there.
     pub(crate) details: usize,
-    /// Of these, how many were lost when the process was killed.
-    pub(crate) details_lost: usize,
     /// How often customers came or went while it lasted.
     pub(crate) changes: usize,
     pub(crate) server: Server,
@@ -141,7 +139,6 @@ struct Walk<'a, P> {
     lists: usize,
     lists_lost: usize,
     details: usize,
-    details_lost: usize,
     changes: usize,
     cuts: usize,
 }
@@ -166,7 +163,6 @@ impl<'a, P: Proof> Walk<'a, P> {
             lists: 0,
             lists_lost: 0,
             details: 0,
-            details_lost: 0,
             changes: 0,
             cuts: 0,
         }
@@ -184,7 +180,6 @@ impl<'a, P: Proof> Walk<'a, P> {
             lists: self.lists,
             lists_lost: self.lists_lost,
             details: self.details,
-            details_lost: self.details_lost,
             changes: self.changes,
             server: self.server,
             ledger: self.ledger,
@@ -239,10 +234,7 @@ impl<'a, P: Proof> Walk<'a, P> {
     }
 
     fn send(&mut self, request: Request) {
-        match request {
-            Request::List { .. } => self.lists += 1,
-            Request::Detail { .. } => self.details += 1,
-        }
+        self.lists += usize::from(matches!(request, Request::List { .. }));
         self.traffic.send(request);
     }
 
@@ -256,6 +248,7 @@ impl<'a, P: Proof> Walk<'a, P> {
             }
             (Answer::Detailed { found: true }, Request::Detail { id }) => {
                 self.queued.remove(id);
+                self.details += 1;
                 Ok(())
             }
             _ => Ok(()),
@@ -266,7 +259,6 @@ impl<'a, P: Proof> Walk<'a, P> {
 
     fn be_killed_and_resume(&mut self) -> Result<(), ()> {
         self.lists_lost += self.traffic.lists_in_flight();
-        self.details_lost += self.traffic.in_flight() - self.traffic.lists_in_flight();
         self.traffic.lose_all();
         self.cuts += 1;
         self.proof = P::resume(&self.scenario.known(), &self.known, &self.ledger);
