@@ -54,7 +54,7 @@ def settings(url, folder, rate):
         "TWSYNC_API__BASE_URL": url,
         "TWSYNC_API__TOKEN": TOKEN,
         "TWSYNC_PACE__REQUESTS_PER_SECOND": str(rate),
-        "TWSYNC_PACE__BURST": "10" if rate < 1e6 else "1000000",
+        "TWSYNC_PACE__BURST": "10" if rate < 1e6 else "1000",
         "TWSYNC_PACE__IN_FLIGHT_MAX": str(CONNECTIONS),
         "TWSYNC_SYNC__REVERIFY_MAX": "0",
         "TWSYNC_MIRROR__PATH": f"{folder}/mirror.db",

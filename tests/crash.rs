@@ -71,7 +71,7 @@ impl Copy {
             .env("TWSYNC_API__BASE_URL", self.sandbox.url())
             .env("TWSYNC_API__TOKEN", TOKEN)
             .env("TWSYNC_PACE__REQUESTS_PER_SECOND", "1e9")
-            .env("TWSYNC_PACE__BURST", "1000000")
+            .env("TWSYNC_PACE__BURST", "1000")
             .env("TWSYNC_PACE__IN_FLIGHT_MAX", IN_FLIGHT_MAX.to_string())
             .env("TWSYNC_SYNC__REVERIFY_MAX", "0")
             .env("TWSYNC_MIRROR__PATH", self.mirror())
@@ -140,7 +140,7 @@ impl Held {
              ORDER BY customer_id, valid_from"
         );
         each(&base, &versions, |id, rest| {
-            held.versions.entry(id).or_default().push(rest)
+            held.versions.entry(id).or_default().push(rest);
         });
         held
     }

@@ -3,6 +3,7 @@
 //! A command gathers, then shows: what it gathers is a value, and how that is written for a person
 //! is a pure function of it. Errors come back as a [`Failure`] and are printed by nobody here.
 
+mod check;
 mod completions;
 mod config;
 mod demo;
@@ -17,6 +18,7 @@ mod progress;
 mod sandbox;
 mod service;
 mod snapshot;
+mod status;
 mod summary;
 mod terminal;
 mod verify;
@@ -46,21 +48,22 @@ pub fn run(task: Task, global: &Global, terminal: &Terminal) -> Result<Exit, Fai
 fn run_command(command: Command, global: &Global, terminal: &Terminal) -> Result<Exit, Failure> {
     let config = || settings(global).map(|settings| settings.config);
     match command {
-        Command::Refresh { ids } => runtime()?.block_on(once::refresh(ids, config()?, terminal)),
         Command::Demo { customers, dir } => {
             runtime()?.block_on(demo::run(customers, &dir, terminal))
         }
         Command::Plan => runtime()?.block_on(plan::run(config()?, terminal)),
+        Command::Status => status::run(&config()?, terminal),
         Command::History { id } => history::run(id, &config()?, terminal),
+        Command::Refresh { ids } => runtime()?.block_on(once::refresh(ids, config()?, terminal)),
         Command::Snapshot => runtime()?.block_on(snapshot::run(config()?, terminal)),
         Command::Verify => runtime()?.block_on(verify::run(config()?, terminal)),
+        Command::Check => runtime()?.block_on(check::run(settings(global)?, terminal)),
         Command::Config => config::run(&settings(global)?, terminal),
         Command::Sandbox { port, customers } => {
             runtime()?.block_on(sandbox::run(port, customers, terminal))
         }
         Command::Completions { shell } => completions::run(shell, terminal),
         Command::Man => man::run(terminal),
-        _ => todo!(),
     }
 }
 

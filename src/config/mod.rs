@@ -95,7 +95,7 @@ impl Default for Api {
 /// `[pace]`
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pace {
-    /// The ceiling, for all requests together.
+    /// The ceiling, for all requests together. A million and more: no limit.
     pub requests_per_second: f64,
     /// How many may go at once after a pause.
     pub burst: u32,

@@ -109,7 +109,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         key: "pace.requests_per_second",
         take: |config, raw| {
-            raw.real(0.01..=1000.0)
+            raw.real(0.01..=1e9)
                 .map(|it| config.pace.requests_per_second = it)
         },
         show: |config| show_real(config.pace.requests_per_second),

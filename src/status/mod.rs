@@ -1,1 +1,5 @@
-//! Read-only page, health, metrics.
+//! How the copy stands: for `twsync status`, and for whoever looks by HTTP.
+
+mod overview;
+
+pub use overview::{Customers, Details, Overview, Pace};
