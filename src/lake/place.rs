@@ -53,14 +53,8 @@ impl Place {
         let replaced = self.swap(staged).map_err(Error::io(&self.lake))?;
         sync_folder(parent(&self.lake))?;
         fail::fail_point!("lake-after-exchange");
-        if let Some(replaced) = replaced
-            && let Err(error) = fs::remove_dir_all(&replaced)
-        {
-            tracing::warn!(
-                path = %replaced.display(),
-                %error,
-                "the previous generation could not be removed; the next publishing tries again"
-            );
+        if let Some(replaced) = replaced {
+            fs::rename(&replaced, self.replaced()).map_err(Error::io(&replaced))?;
         }
         Ok(())
     }
@@ -98,6 +92,12 @@ impl Place {
         sibling(&self.lake, "previous")
     }
 
+    /// The generation before stays here until the next publishing: were it removed at once, a
+    /// reader that is just listing one of its folders would find it empty, and believe it.
+    fn replaced(&self) -> PathBuf {
+        sibling(&self.lake, "replaced")
+    }
+
     fn recover(&self) -> Result<(), Error> {
         let previous = self.previous();
         if previous.exists() {
@@ -112,13 +112,15 @@ impl Place {
 
     fn remove_orphans(&self) -> Result<(), Error> {
         let folder = parent(&self.lake);
+        let replaced = name_of(&self.replaced());
         let prefix = name_of(&sibling(&self.lake, "staging-"));
         for entry in fs::read_dir(folder).map_err(Error::io(folder))? {
             let path = entry.map_err(Error::io(folder))?.path();
-            let orphan = name_of(&path)
+            let name = name_of(&path);
+            let staged = name
                 .as_encoded_bytes()
                 .starts_with(prefix.as_encoded_bytes());
-            if orphan {
+            if staged || name == replaced {
                 fs::remove_dir_all(&path).map_err(Error::io(&path))?;
             }
         }

@@ -14,7 +14,8 @@ fn hidden(world: &World) -> Vec<String> {
                 .into_string()
                 .expect("text")
         })
-        .filter(|name| name.starts_with(".lake.") && name != ".lake.lock")
+        .filter(|name| name.starts_with(".lake."))
+        .filter(|name| name != ".lake.lock" && name != ".lake.replaced")
         .collect();
     names.sort();
     names
