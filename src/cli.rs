@@ -85,13 +85,21 @@ pub struct Global {
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub quiet: u8,
     /// How log lines are written to stderr
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    #[arg(long, global = true, value_name = "text|json", default_value = "text")]
+    #[arg(hide_default_value = true, hide_possible_values = true)]
     pub log_format: Format,
     /// How results are written to stdout
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    #[arg(long, global = true, value_name = "text|json", default_value = "text")]
+    #[arg(hide_default_value = true, hide_possible_values = true)]
     pub output: Format,
     /// When to use colors
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "auto|always|never",
+        default_value = "auto"
+    )]
+    #[arg(hide_default_value = true, hide_possible_values = true)]
     pub color: ColorChoice,
 }
 

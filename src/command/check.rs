@@ -207,7 +207,7 @@ fn clock(config: &Config) -> Line {
 async fn api(config: &Config) -> Result<Vec<Line>, Failure> {
     // Someone waits for the answer, and trying again is theirs to decide.
     let pace = config::Pace {
-        retries_max: 1,
+        retries_max: config.pace.retries_max.min(1),
         ..config.pace
     };
     let client = Client::new(
