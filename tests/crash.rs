@@ -140,7 +140,7 @@ impl Held {
              ORDER BY customer_id, valid_from"
         );
         each(&base, &versions, |id, rest| {
-            held.versions.entry(id).or_default().push(rest)
+            held.versions.entry(id).or_default().push(rest);
         });
         held
     }

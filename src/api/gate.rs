@@ -8,7 +8,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::PaceMemory;
@@ -22,8 +21,8 @@ pub(super) struct Gate {
     pacer: Mutex<Pacer>,
     /// Held by whoever waits for the pacer.
     turn: tokio::sync::Mutex<()>,
-    /// The pacer's time is counted from here.
-    started: Instant,
+    /// The pacer's time is counted from here, by the clock's elapsed time.
+    started: Duration,
     passed: AtomicU64,
     requests_max: u64,
     wait_max: Duration,
@@ -52,7 +51,7 @@ impl Gate {
         Self {
             pacer: Mutex::new(pacer),
             turn: tokio::sync::Mutex::new(()),
-            started: Instant::now(),
+            started: clock.elapsed(),
             passed: AtomicU64::new(0),
             requests_max: requests_max.unwrap_or(u64::MAX),
             wait_max: pace.wait_max,
@@ -92,7 +91,7 @@ impl Gate {
         tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(Error::Stopped),
-            () = tokio::time::sleep(wait) => Ok(()),
+            () = self.clock.rest(wait) => Ok(()),
         }
     }
 
@@ -143,23 +142,12 @@ impl Gate {
     }
 
     fn now(&self) -> Duration {
-        self.started.elapsed()
+        self.clock.elapsed().saturating_sub(self.started)
     }
 
     /// A panic while the pacer was held leaves it as good as any: its fields bear no invariant
     /// between them.
     fn pacer(&self) -> MutexGuard<'_, Pacer> {
         self.pacer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-impl Gate {
-    /// As if it had been made this much earlier.
-    pub(super) fn age(&mut self, by: Duration) {
-        self.started = self
-            .started
-            .checked_sub(by)
-            .expect("the machine is up longer");
     }
 }

@@ -241,18 +241,18 @@ mod tests {
             requests_per_second: Some(5.0),
             not_before: None,
         };
-        let mut client = Client::new(
+        let (clock, hands) = Clock::still(Timestamp::UNIX_EPOCH);
+        let client = Client::new(
             &api,
             &config::Pace::default(),
             memory,
             Limits::default(),
-            Clock::system(),
+            clock,
             Arc::default(),
             CancellationToken::new(),
         )
         .expect("a client");
-        let inner = Arc::get_mut(&mut client.0).expect("the only clone");
-        inner.exchange.gate.age(Duration::from_secs(11));
+        hands.pass(Duration::from_secs(11));
         let page = client.list_page(1, 100, &Filter::default()).await;
         page.expect("a page");
         assert!((client.requests_per_second() - 5.5).abs() < 1e-9);

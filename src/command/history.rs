@@ -40,7 +40,7 @@ struct Change {
 }
 
 pub(super) fn run(id: CustomerId, config: &Config, terminal: &Terminal) -> Result<Exit, Failure> {
-    let reader = Reader::open(&config.mirror.path)?;
+    let reader = Reader::open_without_trace(&config.mirror.path)?;
     let versions = reader.snapshot()?.history(id)?;
     if versions.is_empty() {
         return Err(Failure::new(

@@ -40,7 +40,7 @@ fn copy(path: &Path) -> Result<(Mirror, TempDir), Failure> {
         Failure::of(&error, hint, Exit::CannotWrite)
     })?;
     let copy = folder.path().join("mirror.db");
-    match Reader::open(path) {
+    match Reader::open_without_trace(path) {
         Ok(reader) => reader.copy_to(&copy)?,
         Err(mirror::Error::NoMirror { .. }) => {}
         Err(error) => return Err(error.into()),

@@ -6,6 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use jiff::Timestamp;
+use roaring::RoaringBitmap;
 
 use super::flight::Ask;
 use super::round::Round;
@@ -101,8 +102,10 @@ impl Run<'_> {
             match one.outcome {
                 Settlement::Inaccessible { .. } => self.report.counts.inaccessible += 1,
                 Settlement::Rejected(_) => self.report.counts.rejected += 1,
-                _ => {}
+                Settlement::FromSummary { .. } | Settlement::Pending { .. } => {}
+                _ => continue,
             }
+            self.in_vain.insert(one.row);
         }
         let steps = settled.len() as u64;
         let effects = self
@@ -158,9 +161,13 @@ impl Waiting {
 
     /// The next one to ask for. None: there is none now; pages that are still in the air may queue
     /// some.
-    pub(super) async fn next(&mut self, store: &mut Store) -> Result<Option<Ask>, Error> {
+    pub(super) async fn next(
+        &mut self,
+        store: &mut Store,
+        in_vain: &RoaringBitmap,
+    ) -> Result<Option<Ask>, Error> {
         if self.ready.is_empty() {
-            self.read_ahead(store).await?;
+            self.read_ahead(store, in_vain).await?;
         }
         Ok(self.ready.pop_front().map(|(row, id, reason)| {
             self.reasons.insert(row, reason);
@@ -179,10 +186,14 @@ impl Waiting {
         settlement(row, details, reason)
     }
 
-    async fn read_ahead(&mut self, store: &mut Store) -> Result<(), Error> {
+    async fn read_ahead(
+        &mut self,
+        store: &mut Store,
+        in_vain: &RoaringBitmap,
+    ) -> Result<(), Error> {
         match self.source {
             Source::Read => Ok(()),
-            Source::Queue(after) => self.read_queue(store, after).await,
+            Source::Queue(after) => self.read_queue(store, in_vain, after).await,
             Source::Due {
                 before,
                 left,
@@ -191,10 +202,12 @@ impl Waiting {
         }
     }
 
-    /// Who is missing is asked under a proof only, and so is passed over here.
+    /// Who is missing is asked under a proof only, and so is passed over here. So is who was asked
+    /// in this run already, and did not answer.
     async fn read_queue(
         &mut self,
         store: &mut Store,
+        in_vain: &RoaringBitmap,
         mut after: Option<QueueKey>,
     ) -> Result<(), Error> {
         while self.ready.is_empty() {
@@ -204,9 +217,9 @@ impl Waiting {
             let Some(last) = queued.last() else { break };
             after = Some(last.key);
             self.source = Source::Queue(after);
-            let to_ask = queued
-                .into_iter()
-                .filter(|queued| queued.key.reason != Reason::Missing);
+            let to_ask = queued.into_iter().filter(|queued| {
+                queued.key.reason != Reason::Missing && !in_vain.contains(queued.key.row)
+            });
             self.ready
                 .extend(to_ask.map(|queued| (queued.key.row, queued.id, Some(queued.key.reason))));
         }

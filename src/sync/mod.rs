@@ -135,6 +135,8 @@ struct Run<'a> {
     open_walk: Option<crate::mirror::Walk>,
     /// Customers of whom this run wrote a version.
     touched: RoaringBitmap,
+    /// Customers whose details this run has asked for in vain: their next chance is the next run.
+    in_vain: RoaringBitmap,
     /// No details are asked for: this run is only to tell what it would do.
     rehearsing: bool,
 }
@@ -209,6 +211,7 @@ impl<'a> Run<'a> {
             warnings: Vec::new(),
             open_walk,
             touched: RoaringBitmap::new(),
+            in_vain: RoaringBitmap::new(),
             rehearsing: false,
         })
     }

@@ -10,8 +10,10 @@
 //! - where the last page says that there is another, the page count decides, after one look past it;
 //! - an answer with another page size than was asked for makes that size the one to ask for, and the
 //!   pass begins anew;
-//! - the same customers on two pages of one pass, a page count without bounds, or a page size that
-//!   will not settle are no list: a [`Fault`].
+//! - a page past the end by its own page count that shows somebody all the same makes the list's
+//!   counts worthless as proof;
+//! - the same customers on two pages of one pass, page after page without anybody, a page count
+//!   without bounds, or a page size that will not settle are no list: a [`Fault`].
 //!
 //! Answers of a walk that was cut short are taken again from its ledger, in the order in which they
 //! were received; the walk then stands where it stood.
@@ -25,6 +27,9 @@ use crate::report::{Exit, Grade};
 
 /// How often a walk adopts another page size before it calls the server unfit to be paged through.
 const RESIZES_MAX: u32 = 3;
+
+/// So many empty pages within one pass are an accident; more are a list that never ends.
+const EMPTY_PAGES_MAX: u32 = 20;
 
 /// What holds for the whole walk.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +62,8 @@ pub struct Taken<'a> {
     pub has_next: Option<bool>,
     /// The customers on the page.
     pub rows: &'a RoaringBitmap,
+    /// Whether the page held nothing, not even a row that could not be taken.
+    pub is_empty: bool,
     /// Sixty-four bits that are the same for the same set of ids, whatever their order.
     pub content: u64,
 }
@@ -80,6 +87,12 @@ pub enum Fault {
         /// What is believed.
         most: u32,
     },
+    /// Pages that are within the list by its own page count hold nobody, one after another.
+    #[error("{pages} pages are empty that are within the list by its own page count")]
+    EmptyPages {
+        /// How many, in one pass.
+        pages: u32,
+    },
     /// The page size keeps changing.
     #[error("the list changed its page size again and again, last to {page_size}")]
     RestlessPageSize {
@@ -100,7 +113,9 @@ impl Fault {
             Self::RepeatedPage { .. } => {
                 "the server seems to ignore the page it is asked for; set api.dialect by hand"
             }
-            Self::TooManyPages { .. } => "raise api.page_size, or ask who runs the server",
+            Self::TooManyPages { .. } | Self::EmptyPages { .. } => {
+                "raise api.page_size, or ask who runs the server"
+            }
             Self::RestlessPageSize { .. } => "set api.page_size to what the server gives",
         }
         .to_owned()
@@ -156,6 +171,10 @@ impl Passes {
             self.current.take(taken, &self.known)?;
         }
         self.known |= taken.rows;
+        if taken.page > taken.pages && !taken.rows.is_empty() {
+            // By its own page count there should be nobody: such counts prove nothing.
+            self.totals = Totals::Unproved;
+        }
         let unproved = self.totals == Totals::Unproved;
         if unproved && self.current.is_complete() && self.current.items_count_all() {
             self.totals = Totals::Meant;
@@ -281,6 +300,7 @@ pub(super) struct Pass {
     taken: BTreeMap<u32, Page>,
     contents: HashMap<u64, u32>,
     rows: RoaringBitmap,
+    empty_pages: u32,
     first_within_reach: bool,
     details_asked: bool,
 }
@@ -310,6 +330,7 @@ impl Pass {
             taken: BTreeMap::new(),
             contents: HashMap::new(),
             rows: RoaringBitmap::new(),
+            empty_pages: 0,
             first_within_reach: false,
             details_asked: false,
         }
@@ -390,6 +411,7 @@ impl Pass {
 
     fn take(&mut self, taken: &Taken<'_>, known: &RoaringBitmap) -> Result<(), Fault> {
         self.check_repetition(taken)?;
+        self.check_emptiness(taken)?;
         let fresh = taken.rows.difference_len(known);
         if taken.page == 1 {
             let reach = known.len() + fresh;
@@ -405,6 +427,17 @@ impl Pass {
             has_next: taken.has_next,
         };
         self.taken.insert(taken.page, page);
+        Ok(())
+    }
+
+    /// The last page may honestly be empty, and one in the middle by a mistake that passes.
+    fn check_emptiness(&mut self, taken: &Taken<'_>) -> Result<(), Fault> {
+        self.empty_pages += u32::from(taken.is_empty && taken.page < taken.pages);
+        if self.empty_pages > EMPTY_PAGES_MAX {
+            return Err(Fault::EmptyPages {
+                pages: self.empty_pages,
+            });
+        }
         Ok(())
     }
 

@@ -62,7 +62,9 @@ pub enum Step {
 pub fn next(passes: &Passes, verdict: &Verdict, queued: &RoaringBitmap) -> Step {
     let pass = passes.current();
     if matches!(verdict, Verdict::Complete(_)) {
-        return Step::Done;
+        // Where the last page says that there is more, the count that it is proved by may be capped.
+        let look = pass.past_the_end().map(|page| alone(pass, page));
+        return look.unwrap_or(Step::Done);
     }
     if !pass.has_begun() {
         return begin(pass.number());

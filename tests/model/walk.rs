@@ -301,6 +301,7 @@ fn book(passes: &mut Passes, exchange: &Exchange) -> Result<(), ()> {
         total: Some(listed.total),
         has_next: Some(listed.has_next),
         rows: &listed.rows,
+        is_empty: listed.rows.is_empty(),
         content: content(listed),
     };
     passes.taken(&taken).map_err(|_| ())

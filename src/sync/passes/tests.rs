@@ -28,6 +28,7 @@ fn answer(page: u32, pages: u32, rows: &RoaringBitmap) -> Taken<'_> {
         total: Some(6),
         has_next: Some(page < pages),
         rows,
+        is_empty: rows.is_empty(),
         content: rows.iter().fold(0, |all, row| all * 31 + u64::from(row)),
     }
 }
@@ -144,6 +145,32 @@ fn neither_are_empty_pages_nor_the_same_page_in_another_pass() {
     pass_over(&mut passes, 1, &[rows([1, 2, 3]), rows([]), rows([])]);
     pass_over(&mut passes, 2, &[rows([1, 2, 3]), rows([]), rows([])]);
     assert_eq!(passes.drift(), 0);
+}
+
+#[test]
+fn page_after_page_without_anybody_is_a_fault() {
+    let (mut passes, nobody) = (passes(), rows([]));
+    for page in 1..=EMPTY_PAGES_MAX {
+        passes.taken(&answer(page, 50, &nobody)).expect("a mistake");
+    }
+    let rejected_only = Taken {
+        is_empty: false,
+        ..answer(40, 50, &nobody)
+    };
+    passes.taken(&rejected_only).expect("rows, of a kind");
+    passes.taken(&answer(50, 50, &nobody)).expect("the end");
+    let fault = passes.taken(&answer(41, 50, &nobody));
+    assert_eq!(fault, Err(Fault::EmptyPages { pages: 21 }));
+}
+
+#[test]
+fn somebody_past_the_end_makes_the_counts_worthless() {
+    let (mut passes, somebody) = (passes(), rows([1, 2, 3]));
+    passes.taken(&answer(1, 1, &somebody)).expect("page 1");
+    passes.taken(&answer(2, 1, &rows([]))).expect("nobody");
+    assert_eq!(passes.totals(), Totals::Meant);
+    passes.taken(&answer(3, 1, &rows([9]))).expect("page 3 of 1");
+    assert_eq!(passes.totals(), Totals::Unproved);
 }
 
 #[test]

@@ -119,6 +119,7 @@ impl<'a> Walk<'a> {
             total: Some(self.list.total),
             has_next: None,
             rows: &self.list.pages[page as usize - 1],
+            is_empty: false,
             content: u64::from(page),
         };
         self.passes.taken(&taken).expect("an honest page");
