@@ -108,6 +108,7 @@ impl World {
                 received: self.count + 1,
             },
             at: self.now,
+            is_sighting: true,
             outcome,
         }
     }
