@@ -17,6 +17,8 @@ pub mod lake;
 pub mod daemon;
 pub mod status;
 
+pub mod chronicle;
+
 pub mod sandbox;
 
 pub mod cli;

@@ -27,6 +27,8 @@ use crate::config::Config;
 use crate::report::Live;
 
 pub use overview::{Customers, Freshness, Overview, Pace, Plan, Queue, overview};
+pub(crate) use overview::{saw_everybody, speaks_of};
+pub(crate) use words::{ago, count, counted, date, instant, machine, share, signed, span};
 
 /// What the pages are made from.
 #[derive(Clone, Debug)]

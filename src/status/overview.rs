@@ -153,7 +153,7 @@ impl Overview {
             held: standing.held,
             pace: pace(config, now, &memory),
             schedule: Plan {
-                cron: config.schedule.cron.to_string(),
+                cron: config.schedule.cron.clone(),
                 timezone: zone_name(config),
                 next_run_at: rhythm.next,
             },
