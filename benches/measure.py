@@ -38,7 +38,10 @@ def sandbox(customers):
         [binary(), "--output", "json", "sandbox", "--port", "0", "--customers", str(customers)],
         stdout=subprocess.PIPE, text=True)
     try:
-        yield json.loads(process.stdout.readline())["url"]
+        said = ""
+        while not said.endswith("}\n"):
+            said += process.stdout.readline()
+        yield json.loads(said)["base_url"]
     finally:
         process.terminate()
         process.wait()
@@ -51,7 +54,7 @@ def settings(url, folder, rate):
         "TWSYNC_API__BASE_URL": url,
         "TWSYNC_API__TOKEN": TOKEN,
         "TWSYNC_PACE__REQUESTS_PER_SECOND": str(rate),
-        "TWSYNC_PACE__BURST": "10" if rate < 1e6 else "1000000",
+        "TWSYNC_PACE__BURST": "10" if rate < 1e6 else "1000",
         "TWSYNC_PACE__IN_FLIGHT_MAX": str(CONNECTIONS),
         "TWSYNC_SYNC__REVERIFY_MAX": "0",
         "TWSYNC_MIRROR__PATH": f"{folder}/mirror.db",

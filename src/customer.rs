@@ -184,7 +184,7 @@ impl Fingerprint {
             });
         }
         hash_field(&mut hash, &summary.member_count, |hash, count| {
-            hash.update(count.to_le_bytes())
+            hash.update(count.to_le_bytes());
         });
         hash_field(&mut hash, &summary.created_at, |hash, at| {
             hash.update(at.as_microsecond().to_le_bytes());

@@ -2,6 +2,9 @@
 //!
 //! The modules, in the order in which to read them.
 
+#![warn(unreachable_pub, clippy::print_stdout, clippy::print_stderr)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
 pub mod customer;
 pub mod report;
 

@@ -10,7 +10,7 @@ use support::Copying;
 use twsync::chronicle::{self, Error};
 use twsync::mirror::{self, Mirror, Reader};
 use twsync::report::{Exit, Mode, Outcome, Report, RunId};
-use twsync::sandbox::{Event, Options, World};
+use twsync::sandbox::{Event, Field, Options, World};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -92,7 +92,7 @@ async fn trials_moves_and_losses_are_those_of_the_world() {
     let world = copying.world();
     let of = |status: &str| -> Vec<_> {
         let all = world.customers().into_iter();
-        all.filter(|it| it.subscription_status == twsync::sandbox::Field::text(status))
+        all.filter(|it| it.subscription_status == Field::text(status))
             .map(|it| it.id)
             .collect()
     };
@@ -101,7 +101,7 @@ async fn trials_moves_and_losses_are_those_of_the_world() {
     copying.later(DAY * 8);
     let status = |id, status: &str| {
         world.change(id, |it| {
-            it.subscription_status = twsync::sandbox::Field::text(status)
+            it.subscription_status = Field::text(status);
         });
     };
     status(trials[0], "active");

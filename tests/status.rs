@@ -11,9 +11,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use twsync::mirror::{Mirror, Reader};
+use twsync::mirror::Mirror;
 use twsync::report::{Grade, Live, Mode, Outcome, Report, RunId, Stage};
-use twsync::status::{self, Setup, overview};
+use twsync::status::{self, Overview, Setup};
 
 /// The pages of a copy, served.
 struct Pages {
@@ -73,15 +73,15 @@ impl Pages {
 }
 
 impl Answer {
-    /// The value of a metric, by its name and labels.
+    /// The value of a metric, a whole number, by its name and labels.
     #[track_caller]
-    fn number(&self, name: &str) -> f64 {
+    fn number(&self, name: &str) -> u64 {
         let line = self.body.lines().find_map(|line| {
             let rest = line.strip_prefix(name)?;
             rest.strip_prefix(' ')
         });
         let line = line.unwrap_or_else(|| panic!("no {name} in:\n{}", self.body));
-        line.parse().unwrap()
+        line.trim_end_matches(".0").parse().unwrap()
     }
 }
 
@@ -108,7 +108,7 @@ async fn before_the_first_run_it_is_alive_and_not_ready() {
     }
     let metrics = pages.get("/metrics").await;
     assert_eq!(metrics.status, 200);
-    assert_eq!(metrics.number("twsync_mirror_readable"), 0.0);
+    assert_eq!(metrics.number("twsync_mirror_readable"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -137,7 +137,7 @@ async fn data_older_than_the_last_scheduled_time_but_one_is_late() {
     let late = pages.get("/readyz").await;
     assert_eq!(late.status, 503, "two runs missed");
     assert!(late.body.starts_with("The data is late"), "{}", late.body);
-    assert!(pages.get("/").await.body.contains(">Late</h1>"));
+    assert!(pages.get("/").await.body.contains(">Stale</h1>"));
     copying.run().await.ok();
     assert_eq!(pages.get("/readyz").await.status, 200, "a run caught up");
 }
@@ -152,10 +152,9 @@ async fn a_run_that_fails_is_told_and_makes_nothing_late_by_itself() {
         run.outcome = Some(Outcome::Failed);
         run.reason = Some("the API can't be reached".to_owned());
     });
-    let reader = Reader::open(&copying.mirror_path()).unwrap();
-    let told = overview(&reader, &copying.config, copying.clock().now()).unwrap();
-    assert!(told.ready);
-    assert_eq!(told.freshness.as_of, Some(proved));
+    let told = Overview::read(&copying.config, copying.clock().now()).unwrap();
+    assert!(!told.stale);
+    assert_eq!(told.as_of, Some(proved));
     assert_eq!(
         told.attention,
         ["The last run failed: the API can't be reached."]
@@ -170,10 +169,9 @@ async fn a_good_run_is_found_behind_any_number_of_failures() {
     for _ in 0..40 {
         keep_run(&copying, |run| run.outcome = Some(Outcome::Partial));
     }
-    let reader = Reader::open(&copying.mirror_path()).unwrap();
-    let told = overview(&reader, &copying.config, proved).unwrap();
-    assert_eq!(told.freshness.grade, Some(Grade::Complete));
-    assert_eq!(told.last_runs.len(), 20);
+    let told = Overview::read(&copying.config, proved).unwrap();
+    assert_eq!(told.grade, Some(Grade::Complete));
+    assert_eq!(told.runs.len(), 20);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -185,9 +183,8 @@ async fn a_converged_run_speaks_of_its_beginning() {
         run.grade = Some(Grade::Converged);
         run.finished_at = Some(began + SignedDuration::from_mins(9));
     });
-    let reader = Reader::open(&copying.mirror_path()).unwrap();
-    let told = overview(&reader, &copying.config, began).unwrap();
-    assert_eq!(told.freshness.as_of, Some(began));
+    let told = Overview::read(&copying.config, began).unwrap();
+    assert_eq!(told.as_of, Some(began));
     assert!(told.attention[0].contains("converged, not complete"));
 }
 
@@ -200,9 +197,8 @@ async fn a_run_that_proved_the_list_and_was_cut_short_makes_nothing_fresh() {
         run.grade = Some(Grade::Complete);
         run.as_of = Some(now);
     });
-    let reader = Reader::open(&copying.mirror_path()).unwrap();
-    let told = overview(&reader, &copying.config, now).unwrap();
-    assert!(!told.ready && told.freshness.as_of.is_none());
+    let told = Overview::read(&copying.config, now).unwrap();
+    assert!(told.stale && told.as_of.is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -211,14 +207,13 @@ async fn the_json_is_the_overview_that_the_command_prints() {
     copying.run().await.ok();
     let answer = Pages::of(&copying).await.get("/api/status").await;
     let json: Value = serde_json::from_str(&answer.body).unwrap();
-    let reader = Reader::open(&copying.mirror_path()).unwrap();
-    let told = overview(&reader, &copying.config, copying.clock().now()).unwrap();
+    let told = Overview::read(&copying.config, copying.clock().now()).unwrap();
     assert_eq!(json, serde_json::to_value(&told).unwrap());
-    assert_eq!(json["customers"]["alive"], 50);
-    assert_eq!(json["freshness"]["grade"], "complete");
-    assert_eq!(json["last_runs"][0]["counts"]["added"], 50);
+    assert_eq!(json["customers"]["active"], 50);
+    assert_eq!(json["grade"], "complete");
+    assert_eq!(json["runs"][0]["counts"]["added"], 50);
     let hour_on: Timestamp = "2026-11-01T13:00:00Z".parse().unwrap();
-    assert_eq!(json["schedule"]["next_run_at"], hour_on.to_string());
+    assert_eq!(json["next_run_at"], hour_on.to_string());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -228,21 +223,18 @@ async fn metrics_count_over_all_runs_and_each_has_help_and_type() {
     let pages = Pages::of(&copying).await;
     let first = pages.get("/metrics").await;
     assert!(first.head.contains("application/openmetrics-text"));
-    assert_eq!(first.number("twsync_requests_total{kind=\"list\"}"), 4.0);
-    assert_eq!(
-        first.number("twsync_requests_total{kind=\"detail\"}"),
-        250.0
-    );
-    assert_eq!(first.number("twsync_customers{state=\"alive\"}"), 250.0);
-    assert_eq!(first.number("twsync_grade{grade=\"complete\"}"), 1.0);
+    assert_eq!(first.number("twsync_requests_total{kind=\"list\"}"), 4);
+    assert_eq!(first.number("twsync_requests_total{kind=\"detail\"}"), 250);
+    assert_eq!(first.number("twsync_customers{state=\"active\"}"), 250);
+    assert_eq!(first.number("twsync_grade{grade=\"complete\"}"), 1);
     assert_eq!(
         first.number("twsync_as_of_timestamp_seconds"),
-        1_793_534_400.0
+        1_793_534_400
     );
     copying.run().await.ok();
     let second = pages.get("/metrics").await;
-    assert_eq!(second.number("twsync_runs_total{outcome=\"done\"}"), 2.0);
-    assert_eq!(second.number("twsync_requests_total{kind=\"list\"}"), 7.0);
+    assert_eq!(second.number("twsync_runs_total{outcome=\"done\"}"), 2);
+    assert_eq!(second.number("twsync_requests_total{kind=\"list\"}"), 7);
     for line in second.body.lines().filter(|line| !line.starts_with('#')) {
         let name: String = line
             .chars()
@@ -266,8 +258,8 @@ async fn a_run_under_way_shows() {
     pages.live.advance(34);
     assert!(pages.get("/").await.body.contains("34 of 1,200"));
     let metrics = pages.get("/metrics").await;
-    assert_eq!(metrics.number("twsync_stage{stage=\"details\"}"), 1.0);
-    assert_eq!(metrics.number("twsync_stage_steps_done"), 34.0);
+    assert_eq!(metrics.number("twsync_stage{stage=\"details\"}"), 1);
+    assert_eq!(metrics.number("twsync_stage_steps_done"), 34);
 }
 
 #[tokio::test(flavor = "multi_thread")]

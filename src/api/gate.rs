@@ -8,7 +8,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::PaceMemory;
@@ -22,8 +21,8 @@ pub(super) struct Gate {
     pacer: Mutex<Pacer>,
     /// Held by whoever waits for the pacer.
     turn: tokio::sync::Mutex<()>,
-    /// The pacer's time is counted from here.
-    started: Instant,
+    /// The pacer's time is counted from here, by the clock's elapsed time.
+    started: Duration,
     passed: AtomicU64,
     requests_max: u64,
     wait_max: Duration,
@@ -52,7 +51,7 @@ impl Gate {
         Self {
             pacer: Mutex::new(pacer),
             turn: tokio::sync::Mutex::new(()),
-            started: Instant::now(),
+            started: clock.elapsed(),
             passed: AtomicU64::new(0),
             requests_max: requests_max.unwrap_or(u64::MAX),
             wait_max: pace.wait_max,
@@ -64,7 +63,8 @@ impl Gate {
     /// Waits until one attempt may go, and counts it against the budget. Returns when it went, for
     /// [`throttled`](Self::throttled).
     pub(super) async fn pass(&self) -> Result<Duration, Error> {
-        let _turn = self.or_stopped(self.turn.lock()).await?;
+        // Whoever holds it lets go when told to stop, and so do all behind it, one after another.
+        let _turn = self.turn.lock().await;
         loop {
             if self.stop.is_cancelled() {
                 return Err(Error::Stopped);
@@ -88,7 +88,11 @@ impl Gate {
 
     /// Waits this long, unless the run is told to stop.
     pub(super) async fn rest(&self, wait: Duration) -> Result<(), Error> {
-        self.or_stopped(tokio::time::sleep(wait)).await
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(Error::Stopped),
+            () = self.clock.rest(wait) => Ok(()),
+        }
     }
 
     /// The server wants no request for this long: everyone waits. An error where that is longer
@@ -125,14 +129,6 @@ impl Gate {
         }
     }
 
-    async fn or_stopped<T>(&self, wait: impl Future<Output = T>) -> Result<T, Error> {
-        tokio::select! {
-            biased;
-            () = self.stop.cancelled() => Err(Error::Stopped),
-            done = wait => Ok(done),
-        }
-    }
-
     fn asked_to_wait(&self, wait: Duration) -> Error {
         Error::AskedToWait {
             until: self.at(wait),
@@ -146,7 +142,7 @@ impl Gate {
     }
 
     fn now(&self) -> Duration {
-        self.started.elapsed()
+        self.clock.elapsed().saturating_sub(self.started)
     }
 
     /// A panic while the pacer was held leaves it as good as any: its fields bear no invariant

@@ -205,3 +205,56 @@ fn into_page(number: u32, body: ListBody, at: Arrival) -> Page {
         dialect: envelope.dialect,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Where one request, no more, is answered with an empty page.
+    fn one_page() -> url::Url {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let _ = stream.read(&mut [0; 4096]).expect("a request");
+            let body = r#"{"customers":[],"items":0,"pages":0}"#;
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+            stream
+                .write_all((head + body).as_bytes())
+                .expect("an answer");
+        });
+        format!("http://{address}/").parse().expect("a URL")
+    }
+
+    #[tokio::test]
+    async fn answers_regain_the_rate() {
+        let token = config::SecretSource::Inline("token".into());
+        let api = config::Api {
+            base_url: one_page(),
+            credentials: Some(config::Credentials::Bearer(token)),
+            ..config::Api::default()
+        };
+        let memory = PaceMemory {
+            requests_per_second: Some(5.0),
+            not_before: None,
+        };
+        let (clock, hands) = Clock::still(Timestamp::UNIX_EPOCH);
+        let client = Client::new(
+            &api,
+            &config::Pace::default(),
+            memory,
+            Limits::default(),
+            clock,
+            Arc::default(),
+            CancellationToken::new(),
+        )
+        .expect("a client");
+        hands.pass(Duration::from_secs(11));
+        let page = client.list_page(1, 100, &Filter::default()).await;
+        page.expect("a page");
+        assert!((client.requests_per_second() - 5.5).abs() < 1e-9);
+    }
+}

@@ -7,7 +7,7 @@ use crate::report::Exit;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The mirror can't be read.
-    #[error("the mirror can't be read")]
+    #[error(transparent)]
     Mirror(#[from] mirror::Error),
     /// The page could not be put together.
     #[error("the page could not be put together")]

@@ -1,7 +1,7 @@
 //! A figure of the page: what it shows in a sentence, a plot, its legend, and the same as a table.
 
+use super::breakdown::{Breakdown, Group};
 use super::calendar::{date, instant};
-use super::history::{Breakdown, Group};
 use super::plot::{self, LEFT_OVER, Series};
 use crate::status::{count, date as day, machine, share, signed};
 

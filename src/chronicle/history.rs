@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use super::breakdown::{Breakdown, breakdown};
 use super::calendar::{Period, week};
 use super::census::{Census, Names};
 use crate::mirror::{Op, VersionRow};
@@ -22,23 +23,6 @@ pub(super) struct History {
     pub(super) weeks: Vec<Week>,
     /// Moves between tiers in these weeks, the most frequent first.
     pub(super) moves: Vec<Move>,
-}
-
-/// Living customers at some instants, by one of their fields.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Breakdown {
-    /// Ascending; the last is the end of the period.
-    pub(super) instants: Vec<i64>,
-    /// The largest at the end first.
-    pub(super) groups: Vec<Group>,
-}
-
-/// The customers with one value of a field.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Group {
-    pub(super) name: String,
-    /// One for each instant.
-    pub(super) counts: Vec<u64>,
 }
 
 /// What was seen to happen in one week.
@@ -249,28 +233,6 @@ fn shown(value: Option<&str>) -> &str {
     }
 }
 
-fn breakdown(census: &Census, names: &Names) -> Breakdown {
-    let mut groups: Vec<Group> = census
-        .counts()
-        .into_iter()
-        .enumerate()
-        .filter(|(_, counts)| counts.iter().any(|count| *count > 0))
-        .map(|(number, counts)| Group {
-            name: names.name(number).to_owned(),
-            counts,
-        })
-        .collect();
-    let size = |group: &Group| {
-        let at_the_end = group.counts.last().copied().unwrap_or(0);
-        (at_the_end, group.counts.iter().sum::<u64>())
-    };
-    groups.sort_by(|one, other| size(other).cmp(&size(one)).then(one.name.cmp(&other.name)));
-    Breakdown {
-        instants: census.instants().to_vec(),
-        groups,
-    }
-}
-
 fn moves(counts: &HashMap<(usize, usize), u64>, names: &Names) -> Vec<Move> {
     let mut moves: Vec<Move> = counts
         .iter()
@@ -287,31 +249,10 @@ fn moves(counts: &HashMap<(usize, usize), u64>, names: &Names) -> Vec<Move> {
     moves
 }
 
-impl Breakdown {
-    /// All groups together, one for each instant.
-    pub(super) fn totals(&self) -> Vec<u64> {
-        let at = |index: usize| self.groups.iter().map(|group| group.counts[index]).sum();
-        (0..self.instants.len()).map(at).collect()
-    }
-
-    /// The largest `most` groups, and all others as one where there are more.
-    pub(super) fn condensed(&self, most: usize) -> Vec<Group> {
-        if self.groups.len() <= most + 1 {
-            return self.groups.clone();
-        }
-        let (kept, rest) = self.groups.split_at(most);
-        let at = |index: usize| rest.iter().map(|group| group.counts[index]).sum();
-        let others = Group {
-            name: format!("{} others", rest.len()),
-            counts: (0..self.instants.len()).map(at).collect(),
-        };
-        kept.iter().cloned().chain([others]).collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chronicle::breakdown::Group;
     use crate::chronicle::calendar::{DAY, WEEK};
 
     /// A Monday, at midnight.

@@ -8,6 +8,7 @@
 //! Figures are made by pure functions (`history`, `watch`), drawn by others (`plot`), and put into
 //! sentences by the page. Nothing of it runs a script or loads anything, on screen or on paper.
 
+mod breakdown;
 mod calendar;
 mod census;
 mod error;

@@ -85,11 +85,11 @@ impl<'o> Nothing<'o> {
 impl<'o> Page<'o> {
     pub(super) fn of(overview: &'o Overview, history: &History, watch: &Watch) -> Self {
         let recent = Recent::of(history);
-        let (grade, mood) = match overview.freshness.grade {
+        let (grade, mood) = match overview.grade {
             Some(Grade::Complete) => ("complete", "good"),
             _ => ("converged", "fair"),
         };
-        let (as_of, customers) = (overview.freshness.as_of, overview.customers);
+        let (as_of, customers) = (overview.as_of, overview.customers);
         Self {
             overview,
             made: instant(overview.now),
@@ -106,8 +106,8 @@ impl<'o> Page<'o> {
             details: details(overview),
             behind: format!(
                 "{} of {}",
-                counted(overview.versions, "version"),
-                counted(customers.alive + customers.deleted, "customer")
+                counted(customers.versions, "version"),
+                counted(customers.active + customers.deleted, "customer")
             ),
             width: WIDTH,
             height: HEIGHT,
@@ -124,8 +124,9 @@ fn tiles(overview: &Overview, history: &History, recent: &Recent) -> Vec<Tile> {
     } else {
         recent.named()
     };
+    let of = |part, whole| format!("{} of {}; {over}", count(part), count(whole));
     let unless_none = |part: Option<String>| part.unwrap_or_else(|| "–".to_owned());
-    let age = overview.freshness.age_seconds.map(Duration::from_secs);
+    let age = overview.age_seconds.map(Duration::from_secs);
     let net = difference(sum.departed, sum.arrived);
     let tile = |name, figure, say| Tile { name, figure, say };
     vec![
@@ -138,12 +139,12 @@ fn tiles(overview: &Overview, history: &History, recent: &Recent) -> Vec<Tile> {
         tile(
             "Trials that became active",
             unless_none(share(sum.converted, sum.trials_ended())),
-            over.clone(),
+            of(sum.converted, sum.trials_ended()),
         ),
         tile(
             "Subscribers lost",
             unless_none(share(sum.lost(), sum.subscribers)),
-            over,
+            of(sum.lost(), sum.subscribers),
         ),
         tile(
             "Age of the data",
@@ -260,15 +261,15 @@ fn moves(history: &History) -> Moves {
 
 /// How old details are and may become.
 fn details(overview: &Overview) -> String {
-    let fresh = &overview.freshness;
+    let known = &overview.details;
     let seconds = |seconds| span(Duration::from_secs(seconds));
-    let oldest = fresh.oldest_detail_at.map_or_else(
+    let oldest = known.oldest_verified_at.map_or_else(
         || "No details have been fetched yet.".to_owned(),
         |at| format!("The oldest were verified on {}.", instant(at)),
     );
-    let wanted = seconds(fresh.max_detail_age_seconds);
-    let bound = match fresh.attainable_detail_age_seconds {
-        _ if fresh.max_detail_age_holds => {
+    let wanted = seconds(known.max_age_seconds);
+    let bound = match known.attainable_age_seconds {
+        _ if known.bound_holds() => {
             format!("They are asked for again before they are {wanted} old.")
         }
         Some(attainable) => format!(

@@ -132,7 +132,7 @@ fn axes<'a>(
     content: impl FnOnce(&mut Chart<'a>) -> Drawn<'a>,
 ) -> Drawn<'a> {
     let times = ticks(from, until);
-    let step = step(down.max(up));
+    let step = step(down.saturating_add(up));
     let (lowest, highest) = (down.div_ceil(step), up.div_ceil(step).max(1));
     let heights: Vec<i64> = (-height(lowest)..=height(highest))
         .map(|times| times.saturating_mul(height(step)))

@@ -1,8 +1,9 @@
 //! What the figures show, in sentences. Each says which time it speaks of.
 
+use super::breakdown::Breakdown;
 use super::calendar::{WEEK, date};
 use super::figure::{difference, ends};
-use super::history::{Breakdown, History, Week};
+use super::history::{History, Week};
 use super::watch::{Watch, WeekOfRuns};
 use crate::status::{count, counted, date as day, instant, share, signed, span};
 

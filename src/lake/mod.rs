@@ -43,6 +43,7 @@ pub mod table;
 mod verify;
 mod writer;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -53,6 +54,7 @@ use crate::config::{self, UuidEncoding};
 use crate::mirror::Reader;
 use crate::report::{self, Live, Report};
 
+use calendar::Day;
 use manifest::Manifest;
 use place::Place;
 use previous::Previous;
@@ -121,11 +123,21 @@ pub fn publish(
     Ok(published)
 }
 
+/// Whether a generation could be published: the place is there or can be made, can be written, is
+/// nobody else's, and what is in it is a lake. For the start, before anything was asked for.
+pub fn check(settings: &config::Lake) -> Result<(), Error> {
+    let path = settings.path.as_deref().ok_or(Error::NoLake)?;
+    let place = Place::open(path)?;
+    Previous::read(place.lake())?;
+    let trial = place.stage("trial")?;
+    std::fs::remove_dir(&trial).map_err(Error::io(&trial))
+}
+
 fn write_tables(
     stage: &mut Stage<'_>,
     source: &Source<'_>,
     previous: Option<&Previous>,
-    days: &std::collections::BTreeSet<calendar::Day>,
+    days: &BTreeSet<Day>,
 ) -> Result<(), Error> {
     let overtaken = match previous {
         Some(previous) => days::overtaken(source, previous)?,

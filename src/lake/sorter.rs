@@ -36,6 +36,7 @@ pub(super) struct Key {
 /// Takes rows in any order.
 pub(super) struct Sorter {
     folder: PathBuf,
+    run_bytes: usize,
     bytes: Vec<u8>,
     rows: Vec<(Key, std::ops::Range<usize>)>,
     spill: Option<File>,
@@ -48,6 +49,7 @@ impl Sorter {
     pub(super) fn new(folder: &Path) -> Self {
         Self {
             folder: folder.to_owned(),
+            run_bytes: RUN_BYTES,
             bytes: Vec::new(),
             rows: Vec::new(),
             spill: None,
@@ -67,7 +69,7 @@ impl Sorter {
             cell.write(&mut self.bytes);
         }
         self.rows.push((key, start..self.bytes.len()));
-        if self.bytes.len() >= RUN_BYTES {
+        if self.bytes.len() >= self.run_bytes {
             self.spill()?;
         }
         Ok(())
@@ -262,6 +264,75 @@ impl<'file> Run<'file> {
             0 => Ok(None),
             there if there < length => Err(io::ErrorKind::UnexpectedEof.into()),
             _ => Ok(Some(0..length)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn keys() -> impl Strategy<Value = Key> {
+        let parts = (
+            0..3_u32,
+            any::<Option<i64>>(),
+            any::<[u8; 16]>(),
+            any::<i64>(),
+        );
+        parts.prop_map(|(group, first, id, second)| Key {
+            group,
+            first,
+            id,
+            second,
+        })
+    }
+
+    fn sorted(rows: &[(Key, String)], run_bytes: usize) -> Vec<(Key, String)> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut sorter = Sorter::new(folder.path());
+        sorter.run_bytes = run_bytes;
+        for (key, text) in rows {
+            let cells = [Cell::Text(text), Cell::Null, Cell::Instant(key.second)];
+            sorter.push(*key, cells).expect("a row is taken");
+        }
+        let mut drained = Vec::new();
+        sorter
+            .drain(|key, cells| {
+                let cells: Vec<Cell<'_>> = cells.collect();
+                let [Cell::Text(text), Cell::Null, Cell::Instant(second)] = cells[..] else {
+                    panic!("other cells than were pushed: {cells:?}");
+                };
+                assert_eq!(second, key.second);
+                drained.push((*key, text.to_owned()));
+                Ok(())
+            })
+            .expect("all rows come back");
+        drained
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// From rows that fit into memory to a run for each row, and texts longer than what is
+        /// read ahead.
+        #[test]
+        fn rows_come_back_in_the_order_of_their_keys(
+            rows in proptest::collection::vec((keys(), ".{0,40}"), 0..200),
+            run_bytes in prop_oneof![Just(1), 1..2000_usize, Just(RUN_BYTES)],
+            long in 0..3 * READ_AHEAD_BYTES,
+        ) {
+            let mut rows = rows;
+            if let Some((_, text)) = rows.first_mut() {
+                *text = "x".repeat(long);
+            }
+            let mut expected = rows.clone();
+            expected.sort();
+            let mut found = sorted(&rows, run_bytes);
+            prop_assert!(found.is_sorted_by_key(|(key, _)| *key));
+            found.sort();
+            prop_assert_eq!(found, expected);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use parquet::arrow::arrow_reader::ArrowReaderMetadata;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 
 use crate::config::UuidEncoding;
 
@@ -131,7 +131,7 @@ impl<'previous> Stage<'previous> {
         Ok(StagedFile {
             table,
             part: part.to_owned(),
-            writer: FileWriter::create(path.clone(), &shape)?,
+            writer: FileWriter::create(&path, &shape)?,
             path,
         })
     }
@@ -266,7 +266,7 @@ fn check(path: &Path, shape: &Shape, entry: &Entry) -> Result<(), Error> {
         what,
     };
     let file = File::open(path).map_err(Error::io(path))?;
-    let found = ArrowReaderMetadata::load(&file, Default::default())
+    let found = ArrowReaderMetadata::load(&file, ArrowReaderOptions::default())
         .map_err(|error| differs(error.to_string()))?;
     let rows = found.metadata().file_metadata().num_rows();
     if u64::try_from(rows) != Ok(entry.rows) {

@@ -28,8 +28,8 @@ pub(super) fn write_current(stage: &mut Stage<'_>, source: &Source<'_>) -> Resul
         if row.deleted_at.is_some() {
             return Ok(());
         }
-        let state = State::from(row);
-        sorter.push(state.key(), state.cells())
+        let customer = State::from(row);
+        sorter.push(customer.key(), customer.cells())
     })?;
     let entry = write_sorted(stage, source, sorter, (Table::Current, "all"), newest)?;
     stage.show_also(&entry, Table::Snapshot, &source.today().to_string())?;
@@ -81,8 +81,8 @@ fn rebuild(
         let id = id_bytes(version.customer_id);
         while sightings.next_if(|it| it.id < id).is_some() {}
         let sighting = sightings.peek().filter(|it| it.id == id);
-        let state = State::at(version, sighting.copied(), end);
-        sorter.push(state.key(), state.cells())
+        let customer = State::at(version, sighting.copied(), end);
+        sorter.push(customer.key(), customer.cells())
     })?;
     let part = day.to_string();
     write_sorted(stage, source, sorter, (Table::Snapshot, &part), newest).map(drop)
@@ -180,7 +180,7 @@ impl<'row> State<'row> {
     }
 }
 
-/// What of a customer its versions do not say, by id: forty bytes a customer.
+/// What of a customer its versions do not say, by id: some sixty bytes a customer.
 struct Sightings(Vec<Sighting>);
 
 struct Sighting {

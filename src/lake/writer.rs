@@ -41,7 +41,13 @@ pub(super) struct Written {
 /// A file in the making.
 pub(super) struct FileWriter {
     batch: Batch,
-    encoder: Option<(SyncSender<Message>, JoinHandle<Result<Written, Error>>)>,
+    /// None once it was joined.
+    encoder: Option<EncoderThread>,
+}
+
+struct EncoderThread {
+    messages: SyncSender<Message>,
+    thread: JoinHandle<Result<Written, Error>>,
 }
 
 /// What the encoder is told.
@@ -53,21 +59,24 @@ enum Message {
 
 impl FileWriter {
     /// Begins the file at `path`, which must not be there yet.
-    pub(super) fn create(path: PathBuf, shape: &Shape) -> Result<Self, Error> {
-        let file = make_file(&path)?;
+    pub(super) fn create(path: &Path, shape: &Shape) -> Result<Self, Error> {
+        let file = make_file(path)?;
         let (sender, receiver) = sync_channel(BATCHES_WAITING);
         let encoder = Encoder {
-            path: path.clone(),
+            path: path.to_owned(),
             schema: shape.schema.clone(),
             properties: shape.properties(),
         };
         let thread = std::thread::Builder::new()
             .name("lake-encoder".to_owned())
             .spawn(move || encoder.run(file, &receiver))
-            .map_err(Error::io(&path))?;
+            .map_err(Error::io(path))?;
         Ok(Self {
             batch: Batch::new(shape),
-            encoder: Some((sender, thread)),
+            encoder: Some(EncoderThread {
+                messages: sender,
+                thread,
+            }),
         })
     }
 
@@ -94,8 +103,8 @@ impl FileWriter {
 
     /// Where the encoder is gone, it has an error to tell.
     fn send(&mut self, message: Message) -> Result<(), Error> {
-        let (sender, _) = self.encoder.as_ref().expect("the encoder is joined last");
-        if sender.send(message).is_ok() {
+        let encoder = self.encoder.as_ref().expect("the encoder is joined last");
+        if encoder.messages.send(message).is_ok() {
             return Ok(());
         }
         Err(self
@@ -104,9 +113,10 @@ impl FileWriter {
     }
 
     fn join(&mut self) -> Result<Written, Error> {
-        let (sender, thread) = self.encoder.take().expect("the encoder is joined once");
-        drop(sender);
-        thread
+        let encoder = self.encoder.take().expect("the encoder is joined once");
+        drop(encoder.messages);
+        encoder
+            .thread
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
@@ -136,7 +146,9 @@ impl Encoder {
                     for (key, value) in stamp {
                         writer.append_key_value_metadata(KeyValue::new(key, value));
                     }
-                    let hashed = writer.into_inner().map_err(&failed)?;
+                    // Not `into_inner`, which forgets that an error was the system's.
+                    writer.finish().map_err(&failed)?;
+                    let hashed = writer.inner_mut();
                     hashed.file.sync_all().map_err(Error::io(&self.path))?;
                     return Ok(hashed.written(rows));
                 }
@@ -164,11 +176,11 @@ impl Hashed {
         }
     }
 
-    fn written(self, rows: u64) -> Written {
+    fn written(&mut self, rows: u64) -> Written {
         Written {
             rows,
             bytes: self.bytes,
-            sha256: hex(&self.hash.finalize()),
+            sha256: hex(&self.hash.finalize_reset()),
         }
     }
 }
@@ -213,4 +225,73 @@ fn hex(bytes: &[u8]) -> String {
         write!(text, "{byte:02x}").expect("a string takes all text");
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+
+    use crate::config::UuidEncoding;
+
+    use super::super::table::Table;
+    use super::*;
+
+    fn write(path: &Path, rows: i64) -> Written {
+        let shape = Shape::new(Table::Daily, UuidEncoding::String);
+        let mut writer = FileWriter::create(path, &shape).expect("a file begins");
+        for row in 0..rows {
+            let cells = [
+                Cell::Day(1),
+                Cell::Text("pro"),
+                Cell::Null,
+                Cell::Flag(row % 2 == 0),
+                Cell::Integer(row),
+                Cell::Integer(-row),
+            ];
+            writer.push(cells).expect("a row is taken");
+        }
+        let stamp = vec![("twsync.table".to_owned(), "customers_daily".to_owned())];
+        writer.finish(stamp).expect("a file ends")
+    }
+
+    #[test]
+    fn row_groups_are_of_the_promised_size_and_bytes_are_the_same_every_time() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (one, other) = (folder.path().join("one"), folder.path().join("other"));
+        let written = write(&one, 130_000);
+        assert_eq!(written, write(&other, 130_000));
+        assert_eq!(written.sha256, sha256_of(&one).expect("the file is there"));
+        let file = File::open(&one).expect("the file is there");
+        let reader = SerializedFileReader::new(file).expect("it is Parquet");
+        let groups = reader.metadata().row_groups().iter();
+        let rows: Vec<i64> = groups
+            .map(parquet::file::metadata::RowGroupMetaData::num_rows)
+            .collect();
+        assert_eq!(rows, [122_880, 7_120]);
+    }
+
+    #[test]
+    fn a_full_disk_is_said_to_whoever_pushes_or_finishes() {
+        let shape = Shape::new(Table::Daily, UuidEncoding::String);
+        let full = File::options()
+            .write(true)
+            .open("/dev/full")
+            .expect("Linux has it");
+        let (sender, receiver) = sync_channel(BATCHES_WAITING);
+        let encoder = Encoder {
+            path: "/dev/full".into(),
+            schema: shape.schema.clone(),
+            properties: shape.properties(),
+        };
+        let thread = std::thread::spawn(move || encoder.run(full, &receiver));
+        let writer = FileWriter {
+            batch: Batch::new(&shape),
+            encoder: Some(EncoderThread {
+                messages: sender,
+                thread,
+            }),
+        };
+        let error = writer.finish(Vec::new()).expect_err("the disk is full");
+        assert!(matches!(error, Error::CannotWrite { .. }), "{error:?}");
+    }
 }

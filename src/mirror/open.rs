@@ -7,7 +7,7 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
@@ -15,7 +15,7 @@ use rusqlite_migration::{M, Migrations};
 
 use super::header::Header;
 use super::lock::{Lock, beside};
-use super::{Error, Mirror};
+use super::{Error, Mirror, read};
 
 /// What brings an empty database to the newest schema, a step a schema.
 const MIGRATIONS: [&str; SCHEMA as usize] = [
@@ -32,6 +32,10 @@ const BUSY_MAX: Duration = Duration::from_secs(10);
 /// The log is folded back when it has grown to this many pages (32 MiB): a backfill then rewrites
 /// the pages of its indexes once for many transactions, not once for each few.
 const WAL_PAGES: u32 = 8192;
+
+/// Pages that the writer keeps in memory, in KiB: the inner pages of the indexes of a million
+/// customers, and what a page of the list touches.
+const CACHE_KIB: i32 = 32 << 10;
 
 /// More statements than the crate has, so that none is ever compiled twice.
 const STATEMENTS: usize = 128;
@@ -50,8 +54,10 @@ pub(super) fn writer(path: &Path) -> Result<Mirror, Error> {
         lock.set_sound(true);
     }
     migrate(path, &mut connection)?;
+    let keeps_log = read::connect(path, false).map_err(|error| Error::sql(path, error))?;
     Ok(Mirror {
         connection,
+        _keeps_log: keeps_log,
         path: path.to_owned(),
         lock,
     })
@@ -146,6 +152,7 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "normal")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)
 }
 
@@ -202,13 +209,12 @@ fn to_latest(path: &Path, connection: &mut Connection) -> Result<(), Error> {
 }
 
 /// Copies the mirror to `<mirror>.schema-<schema>`, whole or not at all.
-fn back_up(connection: &Connection, path: &Path, schema: u32) -> Result<PathBuf, Error> {
+fn back_up(connection: &Connection, path: &Path, schema: u32) -> Result<(), Error> {
     let backup = beside(path, &format!(".schema-{schema}"));
     let unfinished = beside(&backup, ".new");
     new_file(&unfinished).map_err(|error| Error::io(&unfinished, error))?;
     connection
         .backup(MAIN_DB, &unfinished, None)
         .map_err(|error| Error::sql(&unfinished, error))?;
-    put_in_place(&unfinished, &backup)?;
-    Ok(backup)
+    put_in_place(&unfinished, &backup)
 }

@@ -104,10 +104,10 @@ async fn answer(
     let (uri, headers, method) = (request.uri(), request.headers(), request.method());
     let target = Target::of(uri.path(), uri.query());
     let visit = site.requests.enter(method, uri, headers, target);
-    let options = site.options();
     let strike = Strike(site.faults.strike(target));
-    options.latency.pass().await;
+    site.options().latency.pass().await;
     strike.before(target).await;
+    let options = site.options();
     let asked = Asked {
         method,
         uri,

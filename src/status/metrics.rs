@@ -76,6 +76,8 @@ const OUTCOMES: [Outcome; 4] = [
     Outcome::Failed,
 ];
 const GRADES: [Grade; 3] = [Grade::Partial, Grade::Converged, Grade::Complete];
+/// The words of the overview's queue: a gauge that nobody waits for is 0, and does not go away.
+const REASONS: [&str; 6] = ["new", "returned", "changed", "missing", "refresh", "full"];
 const STAGES: [(Stage, &str); 4] = [
     (Stage::Idle, "idle"),
     (Stage::Pages, "pages"),
@@ -138,8 +140,7 @@ fn process(registry: &mut Registry, readable: bool, live: &Live) {
 }
 
 fn freshness(registry: &mut Registry, overview: &Overview) {
-    let fresh = &overview.freshness;
-    let ready = f64::from(u8::from(overview.ready));
+    let ready = f64::from(u8::from(!overview.stale));
     gauge(
         registry,
         "ready",
@@ -150,22 +151,22 @@ fn freshness(registry: &mut Registry, overview: &Overview) {
         (
             "as_of_timestamp_seconds",
             "The instant that the data speaks of",
-            fresh.as_of,
+            overview.as_of,
         ),
         (
             "last_complete_timestamp_seconds",
             "The instant of the newest proved list",
-            fresh.last_complete_as_of,
+            overview.complete_as_of,
         ),
         (
             "oldest_detail_timestamp_seconds",
             "When the details verified longest ago were verified",
-            fresh.oldest_detail_at,
+            overview.details.oldest_verified_at,
         ),
         (
             "next_run_timestamp_seconds",
             "The next scheduled time",
-            overview.schedule.next_run_at,
+            overview.next_run_at,
         ),
     ] {
         if let Some(at) = at {
@@ -173,7 +174,7 @@ fn freshness(registry: &mut Registry, overview: &Overview) {
         }
     }
     let grades = GRADES.map(|it| {
-        let is = fresh.grade == Some(it);
+        let is = overview.grade == Some(it);
         ("grade", it.as_str(), f64::from(u8::from(is)))
     });
     gauges(
@@ -182,14 +183,14 @@ fn freshness(registry: &mut Registry, overview: &Overview) {
         "1 for the grade of the data as it is",
         grades,
     );
-    let wanted = fresh.max_detail_age_seconds as f64;
+    let wanted = overview.details.max_age_seconds as f64;
     gauge(
         registry,
         "detail_age_max_seconds",
         "The age that details should not exceed",
         wanted,
     );
-    if let Some(seconds) = fresh.attainable_detail_age_seconds {
+    if let Some(seconds) = overview.details.attainable_age_seconds {
         let help = "The age of details that schedule and rate can hold at best";
         gauge(
             registry,
@@ -203,15 +204,17 @@ fn freshness(registry: &mut Registry, overview: &Overview) {
 fn stock(registry: &mut Registry, overview: &Overview) {
     let customers = overview.customers;
     let states = [
-        ("state", "alive", customers.alive as f64),
+        ("state", "active", customers.active as f64),
         ("state", "deleted", customers.deleted as f64),
         ("state", "unlisted", customers.unlisted as f64),
         ("state", "unverified", customers.unverified as f64),
     ];
-    let help = "Customers in the mirror; unlisted and unverified ones are among the alive";
+    let help = "Customers in the mirror; unlisted and unverified ones are among the active";
     gauges(registry, "customers", help, states);
-    let queued = overview.queue.by_reason.iter();
-    let queued = queued.map(|(reason, length)| ("reason", *reason, *length as f64));
+    let queued = REASONS.map(|reason| {
+        let length = overview.queue.get(reason).copied().unwrap_or(0);
+        ("reason", reason, length as f64)
+    });
     let help = "Customers whose details are to be fetched";
     gauges(registry, "queue_length", help, queued);
     for (name, help, number) in [
@@ -219,12 +222,12 @@ fn stock(registry: &mut Registry, overview: &Overview) {
         (
             "rejected_rows",
             "Rows kept aside that could not be taken",
-            overview.rejected as f64,
+            overview.customers.rejected_rows as f64,
         ),
         (
             "versions",
             "Versions of all customers",
-            overview.versions as f64,
+            overview.customers.versions as f64,
         ),
         (
             "request_rate_per_second",
@@ -242,7 +245,7 @@ fn stock(registry: &mut Registry, overview: &Overview) {
 }
 
 fn last_run(registry: &mut Registry, overview: &Overview) {
-    let Some(run) = overview.last_runs.first() else {
+    let Some(run) = overview.last_ended() else {
         return;
     };
     let Some(finished) = run.finished_at else {

@@ -14,7 +14,6 @@ mod metrics;
 mod overview;
 mod page;
 mod pages;
-mod rhythm;
 mod words;
 
 use std::sync::Arc;
@@ -26,9 +25,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::report::Live;
 
-pub use overview::{Customers, Freshness, Overview, Pace, Plan, Queue, overview};
+pub use overview::{Customers, Details, Overview, Pace};
 pub(crate) use overview::{saw_everybody, speaks_of};
-pub(crate) use words::{ago, count, counted, date, instant, machine, share, signed, span};
+pub(crate) use words::{count, counted, date, instant, machine, share, signed, span};
 
 /// What the pages are made from.
 #[derive(Clone, Debug)]
@@ -48,7 +47,7 @@ pub struct Setup {
 /// |---|---|
 /// | `/` | the status page |
 /// | `/healthz` | 200 as long as the process answers at all |
-/// | `/readyz` | 200 where the data is as fresh as the schedule promises, else 503; see [`Overview::ready`] |
+/// | `/readyz` | 200 where the data is as fresh as the schedule promises, else 503; see [`Overview::stale`] |
 /// | `/metrics` | the `OpenMetrics` text that Prometheus reads |
 /// | `/api/status` | the [`Overview`] as JSON; 503 where there is no mirror to tell of |
 ///

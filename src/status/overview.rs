@@ -1,187 +1,190 @@
-//! The one value that says how the copy stands, for the pages, the probes and `twsync status`.
+//! The overview: everything that is worth knowing of a mirror at one instant, as a value.
+//!
+//! It is read from the mirror and the settings alone, whether a daemon runs or not, so that
+//! `twsync status` and the pages tell the very same. As JSON it is a promise: fields are added,
+//! none is renamed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::attention;
-use super::rhythm::Rhythm;
-use crate::config::Config;
+use crate::config::{Config, Schedule};
 use crate::mirror::{Error, Memory, Reader, Reason, Snapshot, Standing};
-use crate::report::{Grade, Outcome, Report, RunId};
+use crate::report::{Grade, Outcome, Report};
 use crate::sync::freshness::Capacity;
 
-/// Runs that an overview tells of.
+/// Runs that are shown.
 const RUNS_SHOWN: u32 = 20;
 
-/// How the copy stands at one instant. Its JSON is a promise: fields are added, none goes.
+/// How the copy stands.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Overview {
     /// The version of twsync that says so.
     pub version: &'static str,
-    /// When it was asked.
+    /// When this was read.
     pub now: Timestamp,
-    /// Whether the data is as fresh as the schedule promises: some run saw everybody, and it did
-    /// so at the last scheduled time but one or later. A run that fails makes nothing unready by
-    /// itself; that there is no good one after it does, in time.
-    pub ready: bool,
-    /// What wants a person's attention, a sentence each, the most pressing first. Empty: nothing.
+    /// The database file.
+    pub mirror: String,
+    /// The lake's folder; none where there is none.
+    pub lake: Option<String>,
+    /// True where the data is older than the schedule promises: no run saw everybody yet, or the
+    /// newest that did speaks of a time before [`Self::late_before`]. A run that fails makes
+    /// nothing stale by itself; that there is no good one after it does, in time.
+    pub stale: bool,
+    /// What wants a person's attention, a sentence each, the most pressing first.
     pub attention: Vec<String>,
-    /// How old the data is, and how old it may become.
-    pub freshness: Freshness,
-    /// The customers in the mirror.
-    pub customers: Customers,
-    /// Versions of all customers.
-    pub versions: u64,
-    /// Rows of the API's that could not be taken, kept aside.
-    pub rejected: u64,
-    /// Customers whose details are to be fetched.
-    pub queue: Queue,
-    /// Deletions that the newest finished run held back for a decision.
-    pub held: u64,
-    /// How fast requests go out.
-    pub pace: Pace,
-    /// When runs are due.
-    pub schedule: Plan,
-    /// The newest run, where it has not ended: it is under way, or was cut short.
-    pub unfinished: Option<Report>,
-    /// The last finished runs, the newest first.
-    pub last_runs: Vec<Report>,
-}
-
-/// How old the data is, and how old it may become.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Freshness {
-    /// The newest run that saw everybody and ended as it should; the next three speak of it.
-    pub run: Option<RunId>,
-    /// What it proved: `complete` or `converged`.
+    /// The grade of the newest run that saw everybody and ended as it should: complete or
+    /// converged.
     pub grade: Option<Grade>,
-    /// The instant that the data speaks of. Complete: when the proving answer was received.
-    /// Converged: when the run began, for all that it saw it saw later.
+    /// The instant that its data speaks of. Complete: when the proving answer was received.
+    /// Converged: when the run began, for whatever it saw it saw later.
     pub as_of: Option<Timestamp>,
     /// Seconds from then until now.
     pub age_seconds: Option<u64>,
-    /// Data of before this instant is late; none where the schedule never runs.
+    /// The last scheduled time but one: data of before is late, for one run may be under way or
+    /// have failed, but not two. None where the schedule never runs.
     pub late_before: Option<Timestamp>,
-    /// The instant of the newest proved list, whatever became of the run.
-    pub last_complete_as_of: Option<Timestamp>,
-    /// When the details of the living customer that was verified longest ago were verified.
-    pub oldest_detail_at: Option<Timestamp>,
-    /// The setting: no customer's details should become older.
-    pub max_detail_age_seconds: u64,
-    /// What schedule and rate can hold at best; none where they can hold no age.
-    pub attainable_detail_age_seconds: Option<u64>,
-    /// Whether the setting can be held.
-    pub max_detail_age_holds: bool,
+    /// The instant of the newest walk that was proved complete, whatever became of its run.
+    pub complete_as_of: Option<Timestamp>,
+    /// When the newest run that saw everybody and ended as it should did so.
+    pub last_good_run_at: Option<Timestamp>,
+    /// The next scheduled time, if a daemon runs.
+    pub next_run_at: Option<Timestamp>,
+    /// How many customers there are.
+    pub customers: Customers,
+    /// How old their details are.
+    pub details: Details,
+    /// How many customers wait for their details, by reason; reasons without any are left out.
+    pub queue: BTreeMap<&'static str, u64>,
+    /// Deletions that wait for a decision.
+    pub held: u64,
+    /// What the server lets through.
+    pub pace: Pace,
+    /// When a deleted id was first seen to come back; proofs rest on that not happening.
+    pub deleted_came_back_at: Option<Timestamp>,
+    /// When a customer was first seen to live that a proved list does not show.
+    pub unlisted_seen_at: Option<Timestamp>,
+    /// The newest runs, the newest first. One without an outcome is under way, or was killed.
+    pub runs: Vec<Report>,
 }
 
-/// The customers in the mirror.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// How many customers there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Customers {
-    /// Living ones.
-    pub alive: u64,
-    /// Tombstones.
+    /// Those that live.
+    pub active: u64,
+    /// Those that were found deleted.
     pub deleted: u64,
-    /// Of the living, those that a proved list does not show.
+    /// Of the active, those that a proved list does not show.
     pub unlisted: u64,
-    /// Of the living, those whose details were never fetched.
+    /// Of the active, those whose details were never fetched.
     pub unverified: u64,
+    /// Versions of all of them.
+    pub versions: u64,
+    /// Rows of the API that could not be taken.
+    pub rejected_rows: u64,
 }
 
-/// Customers whose details are to be fetched.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Queue {
-    /// All of them.
-    pub length: u64,
-    /// By reason: `new`, `returned`, `changed`, `missing`, `refresh`, `full`. All six are there.
-    pub by_reason: BTreeMap<&'static str, u64>,
+/// How old details are, and may become.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Details {
+    /// When the details that were verified longest ago were.
+    pub oldest_verified_at: Option<Timestamp>,
+    /// The setting: each customer's details are to be asked again at least this often.
+    pub max_age_seconds: u64,
+    /// The age that schedule and pace can really hold; none where they hold none.
+    pub attainable_age_seconds: Option<u64>,
+    /// Details that are older than they should be.
+    pub overdue: u64,
 }
 
-/// How fast requests go out.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+/// What the server lets through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Pace {
-    /// The rate that the server last bore, all requests together.
+    /// The rate in force, all requests together.
     pub requests_per_second: f64,
     /// The setting, which is never exceeded.
     pub ceiling_per_second: f64,
-    /// The server asked that nothing be sent before this instant, which is still to come.
+    /// The server asked for no request before this.
     pub not_before: Option<Timestamp>,
 }
 
-/// When runs are due.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Plan {
-    /// The pattern: six fields, seconds first.
-    pub cron: String,
-    /// The time zone of the pattern.
-    pub timezone: String,
-    /// The next time that it names.
-    pub next_run_at: Option<Timestamp>,
-}
-
-/// How the copy that `reader` sees stands at `now`.
-pub fn overview(reader: &Reader, config: &Config, now: Timestamp) -> Result<Overview, Error> {
-    Overview::of(&reader.snapshot()?, config, now)
-}
-
 impl Overview {
-    /// How the copy stood at the instant of `snapshot`.
+    /// How the mirror of these settings stands at `now`.
+    pub fn read(config: &Config, now: Timestamp) -> Result<Self, Error> {
+        let reader = Reader::open(&config.mirror.path)?;
+        Self::of(&reader.snapshot()?, config, now)
+    }
+
+    /// How the mirror of these settings stood at the instant of `snapshot`, looked back at from
+    /// `now`.
     pub fn of(snapshot: &Snapshot<'_>, config: &Config, now: Timestamp) -> Result<Self, Error> {
         let (standing, memory) = (snapshot.standing()?, snapshot.memory()?);
-        let runs = snapshot.last_runs(RUNS_SHOWN + 1)?;
+        let runs = snapshot.last_runs(RUNS_SHOWN)?;
         let good = newest_good(snapshot, &runs)?;
-        let rhythm = Rhythm::of(&config.schedule, now);
-        let freshness = freshness(config, now, &standing, &memory, good.as_ref(), &rhythm);
-        let (unfinished, last_runs) = by_end(runs);
+        let as_of = good.as_ref().map(speaks_of);
+        let late_before = late_before(&config.schedule, now);
+        let pace = pace(config, &memory, now);
         let mut overview = Self {
             version: env!("CARGO_PKG_VERSION"),
             now,
-            ready: freshness.is_in_time(),
+            mirror: config.mirror.path.display().to_string(),
+            lake: (config.lake.path.as_ref()).map(|path| path.display().to_string()),
+            stale: is_stale(as_of, late_before),
             attention: Vec::new(),
-            freshness,
-            customers: Customers {
-                alive: standing.alive,
-                deleted: standing.deleted,
-                unlisted: standing.unlisted,
-                unverified: standing.unverified,
+            grade: good.as_ref().and_then(|run| run.grade),
+            as_of,
+            age_seconds: as_of.map(|as_of| seconds(now.duration_since(as_of))),
+            late_before,
+            complete_as_of: memory.last_complete_as_of,
+            last_good_run_at: good.and_then(|run| run.finished_at),
+            next_run_at: config.schedule.next(now),
+            details: Details {
+                oldest_verified_at: standing.oldest_verified_at,
+                max_age_seconds: config.sync.max_detail_age.as_secs(),
+                attainable_age_seconds: attainable_age(config, standing.alive, &pace, now),
+                overdue: snapshot.due_len(before(now, config.sync.max_detail_age))?,
             },
-            versions: standing.versions,
-            rejected: standing.rejected,
-            queue: Queue::of(&standing),
+            queue: (standing.queued.iter())
+                .map(|(why, number)| (word(*why), *number))
+                .collect(),
             held: standing.held,
-            pace: pace(config, now, &memory),
-            schedule: Plan {
-                cron: config.schedule.cron.clone(),
-                timezone: zone_name(config),
-                next_run_at: rhythm.next,
-            },
-            unfinished,
-            last_runs,
+            pace,
+            deleted_came_back_at: memory.h3_broken_at,
+            unlisted_seen_at: memory.h4_broken_at,
+            customers: Customers::from(standing),
+            runs,
         };
-        overview.attention = attention::of(&overview, &memory);
+        overview.attention = attention::of(&overview);
         Ok(overview)
     }
-}
 
-impl Freshness {
-    /// True where somebody saw everybody, and not too long ago.
-    fn is_in_time(&self) -> bool {
-        self.as_of
-            .is_some_and(|as_of| self.late_before.is_none_or(|late| as_of >= late))
+    /// The newest run that has ended.
+    pub fn last_ended(&self) -> Option<&Report> {
+        self.runs.iter().find(|run| run.finished_at.is_some())
     }
 }
 
-impl Queue {
-    fn of(standing: &Standing) -> Self {
-        let mut by_reason: BTreeMap<_, _> = Reason::ALL.map(|it| (word(it), 0)).into();
-        for (reason, length) in &standing.queued {
-            by_reason.insert(word(*reason), *length);
-        }
+impl Details {
+    /// Whether the setting can be held.
+    pub fn bound_holds(&self) -> bool {
+        self.attainable_age_seconds
+            .is_some_and(|age| age <= self.max_age_seconds)
+    }
+}
+
+impl From<Standing> for Customers {
+    fn from(standing: Standing) -> Self {
         Self {
-            length: by_reason.values().sum(),
-            by_reason,
+            active: standing.alive,
+            deleted: standing.deleted,
+            unlisted: standing.unlisted,
+            unverified: standing.unverified,
+            versions: standing.versions,
+            rejected_rows: standing.rejected,
         }
     }
 }
@@ -192,89 +195,64 @@ pub(crate) fn saw_everybody(run: &Report) -> bool {
         && run.grade.is_some_and(|grade| grade >= Grade::Converged)
 }
 
-/// The instant that the data of a good run speaks of.
+/// The instant that the data of such a run speaks of.
 pub(crate) fn speaks_of(run: &Report) -> Timestamp {
     run.as_of.unwrap_or(run.started_at)
 }
 
-/// The newest good run. As a rule it is among the last ones; after a long time of failures all
-/// runs are looked at.
+/// The newest run that saw everybody. As a rule it is among the last ones; after a long time of
+/// failures all runs are looked at.
 fn newest_good(snapshot: &Snapshot<'_>, last: &[Report]) -> Result<Option<Report>, Error> {
     if let Some(good) = last.iter().find(|run| saw_everybody(run)) {
         return Ok(Some(good.clone()));
     }
-    if last.len() <= RUNS_SHOWN as usize {
+    if last.len() < RUNS_SHOWN as usize {
         return Ok(None);
     }
     Ok(snapshot.runs()?.into_iter().rev().find(saw_everybody))
 }
 
-/// The newest run where it has not ended, and the ended ones. Older ones without an end were
-/// killed, and the run after each took over.
-fn by_end(mut runs: Vec<Report>) -> (Option<Report>, Vec<Report>) {
-    let newest_goes_on = runs.first().is_some_and(|run| run.finished_at.is_none());
-    let unfinished = newest_goes_on.then(|| runs.remove(0));
-    runs.retain(|run| run.finished_at.is_some());
-    runs.truncate(RUNS_SHOWN as usize);
-    (unfinished, runs)
+/// The last scheduled time but one. For an even schedule, data is late when it is between one
+/// and two intervals old; for one that rests at night, the night does not count.
+fn late_before(schedule: &Schedule, now: Timestamp) -> Option<Timestamp> {
+    schedule.previous(schedule.previous(now)?)
 }
 
-fn freshness(
-    config: &Config,
-    now: Timestamp,
-    standing: &Standing,
-    memory: &Memory,
-    good: Option<&Report>,
-    rhythm: &Rhythm,
-) -> Freshness {
-    let capacity = Capacity {
-        active: standing.alive,
-        pages: standing
-            .alive
-            .div_ceil(u64::from(config.api.page_size.max(1))),
-        run_interval: rhythm.interval.unwrap_or_default(),
-        requests_per_second: rate(config, memory),
-        reverify_max: config.sync.reverify_max,
-    };
-    let as_of = good.map(speaks_of);
-    Freshness {
-        run: good.map(|run| run.id),
-        grade: good.and_then(|run| run.grade),
-        as_of,
-        age_seconds: as_of.map(|as_of| seconds_between(as_of, now)),
-        late_before: rhythm.late_before,
-        last_complete_as_of: memory.last_complete_as_of,
-        oldest_detail_at: standing.oldest_verified_at,
-        max_detail_age_seconds: config.sync.max_detail_age.as_secs(),
-        attainable_detail_age_seconds: capacity.attainable_age().map(|age| age.as_secs()),
-        max_detail_age_holds: capacity.holds(config.sync.max_detail_age),
-    }
-}
-
-fn pace(config: &Config, now: Timestamp, memory: &Memory) -> Pace {
-    Pace {
-        requests_per_second: rate(config, memory),
-        ceiling_per_second: config.pace.requests_per_second,
-        not_before: memory.not_before.filter(|at| *at > now),
-    }
+fn is_stale(as_of: Option<Timestamp>, late_before: Option<Timestamp>) -> bool {
+    as_of.is_none_or(|as_of| late_before.is_some_and(|late| as_of < late))
 }
 
 /// What is remembered may be of a time when the ceiling was higher.
-fn rate(config: &Config, memory: &Memory) -> f64 {
+fn pace(config: &Config, memory: &Memory, now: Timestamp) -> Pace {
     let ceiling = config.pace.requests_per_second;
-    memory
-        .requests_per_second
-        .map_or(ceiling, |borne| borne.min(ceiling))
+    let borne = memory.requests_per_second.unwrap_or(ceiling);
+    Pace {
+        requests_per_second: borne.min(ceiling),
+        ceiling_per_second: ceiling,
+        not_before: memory.not_before.filter(|until| *until > now),
+    }
 }
 
-fn zone_name(config: &Config) -> String {
-    let zone = &config.schedule.timezone;
-    zone.iana_name().unwrap_or("UTC").to_owned()
+fn attainable_age(config: &Config, active: u64, pace: &Pace, now: Timestamp) -> Option<u64> {
+    let capacity = Capacity {
+        active,
+        pages: active.div_ceil(u64::from(config.api.page_size)),
+        run_interval: config.schedule.interval(now)?,
+        requests_per_second: pace.requests_per_second,
+        reverify_max: config.sync.reverify_max,
+    };
+    capacity.attainable_age().map(|age| age.as_secs())
+}
+
+fn before(now: Timestamp, age: Duration) -> Timestamp {
+    let age = SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX);
+    now.saturating_sub(age)
+        .expect("a signed duration saturates")
 }
 
 /// Clocks being what they are, what lies ahead is now.
-fn seconds_between(from: Timestamp, until: Timestamp) -> u64 {
-    Duration::try_from(until.duration_since(from)).map_or(0, |age| age.as_secs())
+fn seconds(age: SignedDuration) -> u64 {
+    Duration::try_from(age).map_or(0, |age| age.as_secs())
 }
 
 const fn word(reason: Reason) -> &'static str {
@@ -285,5 +263,35 @@ const fn word(reason: Reason) -> &'static str {
         Reason::Missing => "missing",
         Reason::Refresh => "refresh",
         Reason::Full => "full",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use croner::parser::{CronParser, Seconds};
+
+    fn late(pattern: &str, now: &str) -> Option<String> {
+        let parser = CronParser::builder().seconds(Seconds::Required).build();
+        let schedule = Schedule {
+            cron: parser.parse(pattern).expect("a pattern"),
+            ..Schedule::default()
+        };
+        let at = late_before(&schedule, now.parse().expect("a time"))?;
+        Some(at.to_string())
+    }
+
+    #[test]
+    fn hourly_data_is_late_after_one_to_two_hours() {
+        let found = late("0 0 * * * *", "2026-05-01T12:34:56Z");
+        assert_eq!(found.as_deref(), Some("2026-05-01T11:00:00Z"));
+        let on_the_hour = late("0 0 * * * *", "2026-05-01T12:00:00Z");
+        assert_eq!(on_the_hour.as_deref(), Some("2026-05-01T10:00:00Z"));
+    }
+
+    #[test]
+    fn a_schedule_that_rests_at_the_weekend_makes_no_data_late_on_sunday() {
+        let sunday = late("0 0 9-17 * * 1-5", "2026-05-03T12:00:00Z");
+        assert_eq!(sunday.as_deref(), Some("2026-05-01T16:00:00Z"));
     }
 }

@@ -53,7 +53,6 @@ struct Row {
 impl<'o> Page<'o> {
     pub(super) fn of(overview: &'o Overview, live: &Live) -> Self {
         let (verdict, mood) = verdict(overview);
-        let unfinished = overview.unfinished.iter();
         Self {
             overview,
             now: time(overview.now),
@@ -67,46 +66,40 @@ impl<'o> Page<'o> {
                 details(overview),
                 pace(overview),
             ],
-            rows: unfinished.chain(&overview.last_runs).map(row).collect(),
+            rows: overview.runs.iter().map(row).collect(),
         }
     }
 }
 
 fn verdict(overview: &Overview) -> (&'static str, &'static str) {
-    match (overview.ready, overview.freshness.as_of) {
-        (true, _) if overview.held > 0 => ("Fresh; deletions are on hold", "fair"),
-        (true, _) => ("Fresh", "good"),
-        (false, Some(_)) => ("Late", "bad"),
-        (false, None) => ("Not whole yet", "bad"),
+    match (overview.stale, overview.as_of) {
+        (false, _) if overview.held > 0 => ("Fresh; deletions are on hold", "fair"),
+        (false, _) => ("Fresh", "good"),
+        (true, Some(_)) => ("Stale", "bad"),
+        (true, None) => ("Not whole yet", "bad"),
     }
 }
 
 fn as_of(overview: &Overview) -> String {
-    let fresh = &overview.freshness;
-    match (fresh.as_of, fresh.grade) {
-        (Some(at), Some(Grade::Complete)) => format!(
-            "Proved complete as of {}, {}.",
-            instant(at),
-            ago(at, overview.now)
-        ),
-        (Some(at), _) => format!(
-            "Converged, not proved, as of {}, {}.",
-            instant(at),
-            ago(at, overview.now)
-        ),
-        (None, _) => "No run has seen every customer yet.".to_owned(),
-    }
+    let Some(at) = overview.as_of else {
+        return "No run has seen every customer yet.".to_owned();
+    };
+    let how = match overview.grade {
+        Some(Grade::Complete) => "Proved complete",
+        _ => "Converged, not proved,",
+    };
+    format!("{how} as of {}, {}.", instant(at), ago(at, overview.now))
 }
 
 fn customers(overview: &Overview) -> Tile {
     let customers = overview.customers;
     Tile {
         name: "Customers",
-        figure: count(customers.alive),
+        figure: count(customers.active),
         say: format!(
             "{} deleted, {} in all",
             count(customers.deleted),
-            counted(overview.versions, "version")
+            counted(customers.versions, "version")
         ),
     }
 }
@@ -135,21 +128,20 @@ fn steps_or(word: &str, steps: &str) -> String {
 }
 
 fn next_run(overview: &Overview) -> String {
-    overview.schedule.next_run_at.map_or_else(
+    overview.next_run_at.map_or_else(
         || "nothing is scheduled".to_owned(),
         |at| format!("next run at {}", instant(at)),
     )
 }
 
 fn queue(overview: &Overview) -> Tile {
-    let queued = &overview.queue.by_reason;
-    let some = queued.iter().filter(|(_, length)| **length > 0);
-    let parts: Vec<String> = some
+    let queue = overview.queue.iter();
+    let parts: Vec<String> = queue
         .map(|(reason, length)| format!("{} {reason}", count(*length)))
         .collect();
     Tile {
         name: "Details to fetch",
-        figure: count(overview.queue.length),
+        figure: count(overview.queue.values().sum()),
         say: if parts.is_empty() {
             "nobody waits".to_owned()
         } else {
@@ -159,22 +151,24 @@ fn queue(overview: &Overview) -> Tile {
 }
 
 fn details(overview: &Overview) -> Tile {
-    let fresh = &overview.freshness;
+    let details = &overview.details;
     let age = |at: Timestamp| {
         let age = Duration::try_from(overview.now.duration_since(at)).unwrap_or_default();
         span(age)
     };
-    let wanted = span(Duration::from_secs(fresh.max_detail_age_seconds));
-    let attainable = fresh.attainable_detail_age_seconds.map(Duration::from_secs);
+    let seconds = |seconds| span(Duration::from_secs(seconds));
+    let wanted = seconds(details.max_age_seconds);
+    let bound = match details.attainable_age_seconds {
+        _ if details.bound_holds() => format!("no older than {wanted}, which holds"),
+        Some(attainable) => format!("{wanted} is wanted, {} can be held", seconds(attainable)),
+        None => format!("{wanted} is wanted, and can't be held"),
+    };
     Tile {
         name: "Oldest details",
-        figure: fresh.oldest_detail_at.map_or("none".to_owned(), age),
-        say: match attainable {
-            _ if fresh.max_detail_age_holds => format!("no older than {wanted}, which holds"),
-            Some(attainable) => {
-                format!("{wanted} is wanted, {} can be held", span(attainable))
-            }
-            None => format!("{wanted} is wanted, and can't be held"),
+        figure: details.oldest_verified_at.map_or("none".to_owned(), age),
+        say: match details.overdue {
+            0 => bound,
+            overdue => format!("{bound}; {} overdue", count(overdue)),
         },
     }
 }

@@ -13,10 +13,10 @@ use jiff::Timestamp;
 use serde_json::json;
 use tokio::task::spawn_blocking;
 
+use super::Setup;
 use super::metrics::{self, Totals};
 use super::overview::Overview;
 use super::page::{NoMirror, Page};
-use super::{Setup, overview};
 use crate::mirror::{Error, Reader};
 use crate::report::RunId;
 
@@ -47,9 +47,7 @@ type Newest = Option<(RunId, Option<Timestamp>)>;
 impl Site {
     /// How the copy stands now.
     fn overview(&self) -> Result<Overview, Error> {
-        let config = &self.setup.config;
-        let reader = Reader::open(&config.mirror.path)?;
-        overview(&reader, config, self.setup.clock.now())
+        Overview::read(&self.setup.config, self.setup.clock.now())
     }
 
     /// How the copy stands, and what all runs counted.
@@ -88,7 +86,7 @@ async fn status(State(site): State<Arc<Site>>) -> Response {
 
 async fn readiness(State(site): State<Arc<Site>>) -> Response {
     let (status, said) = match looked(move || site.overview()).await {
-        Ok(overview) if overview.ready => (StatusCode::OK, "ready".to_owned()),
+        Ok(overview) if !overview.stale => (StatusCode::OK, "ready".to_owned()),
         Ok(overview) => {
             let why = overview.attention.into_iter().next().unwrap_or_default();
             (StatusCode::SERVICE_UNAVAILABLE, why)

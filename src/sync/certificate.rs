@@ -168,7 +168,7 @@ impl Evidence {
         if totals == Totals::Unproved {
             return Verdict::Open(None);
         }
-        if let Some(impossible) = self.candidates.iter().find(|it| it.is_impossible()) {
+        if let Some(impossible) = self.newest(Candidate::is_impossible) {
             return Verdict::Contradiction {
                 as_of: impossible.interval,
                 proved: impossible.proved.len(),
@@ -183,7 +183,7 @@ impl Evidence {
 
     fn newest(&self, such: impl Fn(&Candidate) -> bool) -> Option<&Candidate> {
         let such = self.candidates.iter().filter(|it| such(it));
-        such.max_by_key(|it| it.interval.sent)
+        such.max_by_key(|it| it.interval.received)
     }
 
     fn complete(&self, proved: &Candidate) -> Complete {
@@ -240,7 +240,7 @@ impl Evidence {
         let least = (0..self.candidates.len()).max_by_key(|&index| {
             let candidate = &self.candidates[index];
             let out_of_reach = candidate.total.saturating_sub(self.reach(candidate));
-            let age = Reverse(candidate.interval.sent);
+            let age = Reverse(candidate.interval.received);
             (!candidate.is_impossible(), out_of_reach, age)
         });
         if let Some(index) = least {
@@ -299,3 +299,6 @@ impl Candidate {
         self.proved.len() > self.total
     }
 }
+
+#[cfg(test)]
+mod tests;

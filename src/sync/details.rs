@@ -6,12 +6,13 @@
 use std::collections::{HashMap, VecDeque};
 
 use jiff::Timestamp;
+use roaring::RoaringBitmap;
 
 use super::flight::Ask;
 use super::round::Round;
 use super::store::Store;
 use super::walk::Walk;
-use super::{Error, Run, freshness};
+use super::{Error, Run};
 use crate::api::{Answer, Details};
 use crate::customer::CustomerId;
 use crate::mirror::{DueKey, Effect, Op, QueueKey, Reason, Settled, Settlement};
@@ -65,32 +66,6 @@ impl Run<'_> {
         self.fetch(Waiting::from(due), None).await
     }
 
-    /// How many details are to be asked for again in this run, of those last verified before when.
-    pub(super) async fn due(&mut self) -> Result<(Timestamp, u64), Error> {
-        let began = self.report.started_at;
-        let max_age = jiff::SignedDuration::try_from(self.settings.max_detail_age)
-            .expect("the settings bound it");
-        let too_old = began
-            .saturating_sub(max_age)
-            .expect("a signed duration saturates");
-        let (active, overdue, last_run) = self
-            .store
-            .with(move |mirror| {
-                let last_run = mirror.last_runs(2)?.get(1).map(|run| run.started_at);
-                Ok((mirror.alive_count()?, mirror.due_len(too_old)?, last_run))
-            })
-            .await?;
-        let due = freshness::Due {
-            active,
-            overdue,
-            since_last_run: last_run
-                .map(|last| began.duration_since(last).try_into().unwrap_or_default()),
-            max_detail_age: self.settings.max_detail_age,
-            reverify_max: self.settings.reverify_max,
-        };
-        Ok((began, due.count()))
-    }
-
     /// Asks for these customers' details, which are queued.
     pub(super) async fn fetch_named(
         &mut self,
@@ -127,8 +102,10 @@ impl Run<'_> {
             match one.outcome {
                 Settlement::Inaccessible { .. } => self.report.counts.inaccessible += 1,
                 Settlement::Rejected(_) => self.report.counts.rejected += 1,
-                _ => {}
+                Settlement::FromSummary { .. } | Settlement::Pending { .. } => {}
+                _ => continue,
             }
+            self.in_vain.insert(one.row);
         }
         let steps = settled.len() as u64;
         let effects = self
@@ -184,9 +161,13 @@ impl Waiting {
 
     /// The next one to ask for. None: there is none now; pages that are still in the air may queue
     /// some.
-    pub(super) async fn next(&mut self, store: &mut Store) -> Result<Option<Ask>, Error> {
+    pub(super) async fn next(
+        &mut self,
+        store: &mut Store,
+        in_vain: &RoaringBitmap,
+    ) -> Result<Option<Ask>, Error> {
         if self.ready.is_empty() {
-            self.read_ahead(store).await?;
+            self.read_ahead(store, in_vain).await?;
         }
         Ok(self.ready.pop_front().map(|(row, id, reason)| {
             self.reasons.insert(row, reason);
@@ -205,10 +186,14 @@ impl Waiting {
         settlement(row, details, reason)
     }
 
-    async fn read_ahead(&mut self, store: &mut Store) -> Result<(), Error> {
+    async fn read_ahead(
+        &mut self,
+        store: &mut Store,
+        in_vain: &RoaringBitmap,
+    ) -> Result<(), Error> {
         match self.source {
             Source::Read => Ok(()),
-            Source::Queue(after) => self.read_queue(store, after).await,
+            Source::Queue(after) => self.read_queue(store, in_vain, after).await,
             Source::Due {
                 before,
                 left,
@@ -217,10 +202,12 @@ impl Waiting {
         }
     }
 
-    /// Who is missing is asked under a proof only, and so is passed over here.
+    /// Who is missing is asked under a proof only, and so is passed over here. So is who was asked
+    /// in this run already, and did not answer.
     async fn read_queue(
         &mut self,
         store: &mut Store,
+        in_vain: &RoaringBitmap,
         mut after: Option<QueueKey>,
     ) -> Result<(), Error> {
         while self.ready.is_empty() {
@@ -230,9 +217,9 @@ impl Waiting {
             let Some(last) = queued.last() else { break };
             after = Some(last.key);
             self.source = Source::Queue(after);
-            let to_ask = queued
-                .into_iter()
-                .filter(|queued| queued.key.reason != Reason::Missing);
+            let to_ask = queued.into_iter().filter(|queued| {
+                queued.key.reason != Reason::Missing && !in_vain.contains(queued.key.row)
+            });
             self.ready
                 .extend(to_ask.map(|queued| (queued.key.row, queued.id, Some(queued.key.reason))));
         }

@@ -86,6 +86,7 @@ impl Flight {
                 landed = air.try_join_next();
             }
             if !answers.is_empty() {
+                fail::fail_point!("sync::answered");
                 errand.settle(answers).await?;
             }
         }

@@ -7,6 +7,7 @@
 //!
 //! It knows no SQL, no JSON and no wall clock but the one it is handed.
 
+mod age;
 pub mod certificate;
 mod depart;
 pub mod departures;
@@ -134,6 +135,8 @@ struct Run<'a> {
     open_walk: Option<crate::mirror::Walk>,
     /// Customers of whom this run wrote a version.
     touched: RoaringBitmap,
+    /// Customers whose details this run has asked for in vain: their next chance is the next run.
+    in_vain: RoaringBitmap,
     /// No details are asked for: this run is only to tell what it would do.
     rehearsing: bool,
 }
@@ -144,6 +147,7 @@ impl<'a> Run<'a> {
         if job.mode == Mode::Refresh {
             return self.refresh(&job.ids).await;
         }
+        self.foresee_age().await?;
         let walked = self.walk().await?;
         self.depart(&walked, job.deletions_allowed).await?;
         self.end_walk(&walked).await?;
@@ -207,6 +211,7 @@ impl<'a> Run<'a> {
             warnings: Vec::new(),
             open_walk,
             touched: RoaringBitmap::new(),
+            in_vain: RoaringBitmap::new(),
             rehearsing: false,
         })
     }

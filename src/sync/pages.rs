@@ -102,9 +102,10 @@ impl Run<'_> {
             page: page.number,
             pages: page.pages,
             page_size: page.page_size,
-            total: Some(total(&page)),
+            total: total(&page),
             has_next: page.has_next,
             rows: &rows,
+            is_empty: rows.is_empty() && page.rejected.is_empty(),
             content,
         };
         walk.take(&taken, page.interval, page.received_at, !page.from_cache)
@@ -151,7 +152,7 @@ fn commit(
             pass,
             page: page.number,
             pages: page.pages,
-            total: Some(total(&page)),
+            total: total(&page),
             interval: page.interval,
             received_at: page.received_at,
             content,

@@ -10,8 +10,10 @@
 //! - where the last page says that there is another, the page count decides, after one look past it;
 //! - an answer with another page size than was asked for makes that size the one to ask for, and the
 //!   pass begins anew;
-//! - the same customers on two pages of one pass, a page count without bounds, or a page size that
-//!   will not settle are no list: a [`Fault`].
+//! - a page past the end by its own page count that shows somebody all the same makes the list's
+//!   counts worthless as proof;
+//! - the same customers on two pages of one pass, page after page without anybody, a page count
+//!   without bounds, or a page size that will not settle are no list: a [`Fault`].
 //!
 //! Answers of a walk that was cut short are taken again from its ledger, in the order in which they
 //! were received; the walk then stands where it stood.
@@ -25,6 +27,9 @@ use crate::report::{Exit, Grade};
 
 /// How often a walk adopts another page size before it calls the server unfit to be paged through.
 const RESIZES_MAX: u32 = 3;
+
+/// So many empty pages within one pass are an accident; more are a list that never ends.
+const EMPTY_PAGES_MAX: u32 = 20;
 
 /// What holds for the whole walk.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +62,8 @@ pub struct Taken<'a> {
     pub has_next: Option<bool>,
     /// The customers on the page.
     pub rows: &'a RoaringBitmap,
+    /// Whether the page held nothing, not even a row that could not be taken.
+    pub is_empty: bool,
     /// Sixty-four bits that are the same for the same set of ids, whatever their order.
     pub content: u64,
 }
@@ -80,6 +87,12 @@ pub enum Fault {
         /// What is believed.
         most: u32,
     },
+    /// Pages that are within the list by its own page count hold nobody, one after another.
+    #[error("{pages} pages are empty that are within the list by its own page count")]
+    EmptyPages {
+        /// How many, in one pass.
+        pages: u32,
+    },
     /// The page size keeps changing.
     #[error("the list changed its page size again and again, last to {page_size}")]
     RestlessPageSize {
@@ -100,7 +113,9 @@ impl Fault {
             Self::RepeatedPage { .. } => {
                 "the server seems to ignore the page it is asked for; set api.dialect by hand"
             }
-            Self::TooManyPages { .. } => "raise api.page_size, or ask who runs the server",
+            Self::TooManyPages { .. } | Self::EmptyPages { .. } => {
+                "raise api.page_size, or ask who runs the server"
+            }
             Self::RestlessPageSize { .. } => "set api.page_size to what the server gives",
         }
         .to_owned()
@@ -117,6 +132,7 @@ pub struct Passes {
     known: RoaringBitmap,
     current: Pass,
     last_complete: Option<RoaringBitmap>,
+    details_asked: bool,
     drift: u64,
 }
 
@@ -132,6 +148,7 @@ impl Passes {
             known: known_before,
             current: Pass::begin(1),
             last_complete: None,
+            details_asked: false,
             drift: 0,
         }
     }
@@ -154,7 +171,12 @@ impl Passes {
             self.current.take(taken, &self.known)?;
         }
         self.known |= taken.rows;
-        if self.current.is_complete() && self.current.items_count_all() {
+        if taken.page > taken.pages && !taken.rows.is_empty() {
+            // By its own page count there should be nobody: such counts prove nothing.
+            self.totals = Totals::Unproved;
+        }
+        let unproved = self.totals == Totals::Unproved;
+        if unproved && self.current.is_complete() && self.current.items_count_all() {
             self.totals = Totals::Meant;
         }
         Ok(())
@@ -162,6 +184,7 @@ impl Passes {
 
     /// To be called when the details of the queue have been asked for, whatever came of it.
     pub fn details_asked(&mut self) {
+        self.details_asked = true;
         self.current.details_asked = true;
     }
 
@@ -212,9 +235,14 @@ impl Passes {
         &self.known
     }
 
-    /// Whether some pass of this walk came to its end.
-    pub(super) fn has_complete_pass(&self) -> bool {
-        self.last_complete.is_some() || self.current.is_complete()
+    /// Whether the details have been asked for since the walk began, or was resumed.
+    pub(super) fn were_details_asked(&self) -> bool {
+        self.details_asked
+    }
+
+    /// Whether some pass before this one came to its end.
+    pub(super) fn has_complete_pass_before(&self) -> bool {
+        self.last_complete.is_some()
     }
 
     /// The newest total, where totals may be taken for totals.
@@ -272,7 +300,7 @@ pub(super) struct Pass {
     taken: BTreeMap<u32, Page>,
     contents: HashMap<u64, u32>,
     rows: RoaringBitmap,
-    somebody_was_known: bool,
+    empty_pages: u32,
     first_within_reach: bool,
     details_asked: bool,
 }
@@ -302,7 +330,7 @@ impl Pass {
             taken: BTreeMap::new(),
             contents: HashMap::new(),
             rows: RoaringBitmap::new(),
-            somebody_was_known: false,
+            empty_pages: 0,
             first_within_reach: false,
             details_asked: false,
         }
@@ -327,11 +355,6 @@ impl Pass {
         u32::try_from(self.taken.len()).unwrap_or(u32::MAX)
     }
 
-    /// Whether any customer was known when page 1 came.
-    pub(super) fn somebody_was_known(&self) -> bool {
-        self.somebody_was_known
-    }
-
     /// Whether the rest of the list can prove page 1: as many as it counted had been known before
     /// it or were on it.
     pub(super) fn is_first_within_reach(&self) -> bool {
@@ -339,7 +362,7 @@ impl Pass {
     }
 
     /// Whether the details have been asked for since this pass began.
-    pub(super) fn details_asked(&self) -> bool {
+    pub(super) fn were_details_asked(&self) -> bool {
         self.details_asked
     }
 
@@ -388,10 +411,10 @@ impl Pass {
 
     fn take(&mut self, taken: &Taken<'_>, known: &RoaringBitmap) -> Result<(), Fault> {
         self.check_repetition(taken)?;
+        self.check_emptiness(taken)?;
         let fresh = taken.rows.difference_len(known);
         if taken.page == 1 {
             let reach = known.len() + fresh;
-            self.somebody_was_known = !known.is_empty();
             self.first_within_reach = taken.total.is_some_and(|total| reach >= total);
         }
         self.pages = taken.pages;
@@ -404,6 +427,17 @@ impl Pass {
             has_next: taken.has_next,
         };
         self.taken.insert(taken.page, page);
+        Ok(())
+    }
+
+    /// The last page may honestly be empty, and one in the middle by a mistake that passes.
+    fn check_emptiness(&mut self, taken: &Taken<'_>) -> Result<(), Fault> {
+        self.empty_pages += u32::from(taken.is_empty && taken.page < taken.pages);
+        if self.empty_pages > EMPTY_PAGES_MAX {
+            return Err(Fault::EmptyPages {
+                pages: self.empty_pages,
+            });
+        }
         Ok(())
     }
 
@@ -422,3 +456,6 @@ impl Pass {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

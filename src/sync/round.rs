@@ -60,7 +60,7 @@ impl Errand for Round<'_, '_> {
         if let Some(page) = self.pages.pop_front() {
             return Ok(Some(Ask::Page(page)));
         }
-        self.details.next(self.run.store).await
+        self.details.next(self.run.store, &self.run.in_vain).await
     }
 
     async fn settle(&mut self, answers: Vec<Answered>) -> Result<(), Error> {

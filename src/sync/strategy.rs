@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | nothing new, or only departures | page 1 alone is *j*, then all other pages | P |
 //! | all new customers on page 1 | the same: they are in *j* | P |
-//! | nobody known before | a pass; page 1 alone again is *j*; the details come after it | P + 1 |
+//! | nobody known before, or all details wanted | a pass; page 1 alone again is *j*; the details come after it | P + 1 |
 //! | new customers on m pages at the head or the tail | these alone; page 1 again is *j*; the rest | P + m + 1 |
 //! | new customers anywhere | a pass; another, whose page 1 is *j* | 2P |
 //!
@@ -62,7 +62,9 @@ pub enum Step {
 pub fn next(passes: &Passes, verdict: &Verdict, queued: &RoaringBitmap) -> Step {
     let pass = passes.current();
     if matches!(verdict, Verdict::Complete(_)) {
-        return Step::Done;
+        // Where the last page says that there is more, the count that it is proved by may be capped.
+        let look = pass.past_the_end().map(|page| alone(pass, page));
+        return look.unwrap_or(Step::Done);
     }
     if !pass.has_begun() {
         return begin(pass.number());
@@ -73,10 +75,11 @@ pub fn next(passes: &Passes, verdict: &Verdict, queued: &RoaringBitmap) -> Step 
     if pass.is_complete() && is_settled(passes, verdict) {
         return Step::Done;
     }
-    if pass.is_complete() || pass.details_asked() || pass.number() > passes.rules().max_passes {
+    if pass.is_complete() || pass.were_details_asked() || pass.number() > passes.rules().max_passes
+    {
         return begin_another(passes, queued);
     }
-    match outlook(passes, verdict) {
+    match outlook(passes, verdict, queued) {
         Outlook::Look(page) => alone(pass, page),
         Outlook::AllFound => begin_another(passes, queued),
         Outlook::Spread => spread(pass),
@@ -123,14 +126,17 @@ fn is_settled(passes: &Passes, verdict: &Verdict) -> bool {
     passes.agree() && (is_void(verdict) || passes.total() != Some(seen))
 }
 
-/// Whether the details that are to be fetched anyway hold every sighting that the proof lacks. They
-/// never stand in for the first pass: what the list says is wanted for itself.
+/// Whether page 1 has just been asked for again, and the details that are to be fetched anyway hold
+/// every sighting that it lacks. They never stand in for the first pass, for what the list says is
+/// wanted for itself; who was not seen by the rest of a pass has no details to give; and what did not
+/// come once is not waited for again.
 fn details_suffice(passes: &Passes, verdict: &Verdict, queued: &RoaringBitmap) -> bool {
     let Verdict::Open(Some(lacking)) = verdict else {
         return false;
     };
-    passes.has_complete_pass()
-        && !passes.current().details_asked()
+    passes.has_complete_pass_before()
+        && passes.current().taken() == 1
+        && !passes.were_details_asked()
         && lacking.is_within_reach()
         && lacking.unseen_after.is_subset(queued)
 }
@@ -145,9 +151,10 @@ enum Outlook {
     Spread,
 }
 
-fn outlook(passes: &Passes, verdict: &Verdict) -> Outlook {
+fn outlook(passes: &Passes, verdict: &Verdict, queued: &RoaringBitmap) -> Outlook {
     let pass = passes.current();
-    if is_void(verdict) || !may_be_left(passes) || !pass.somebody_was_known() {
+    let details_will_do = passes.known().is_subset(queued);
+    if is_void(verdict) || details_will_do || !may_be_left(passes) {
         return Outlook::Spread;
     }
     match passes.deficit() {
@@ -162,9 +169,12 @@ fn is_void(verdict: &Verdict) -> bool {
     matches!(verdict, Verdict::Contradiction { .. })
 }
 
-/// Two whole passes prove a quiet list whatever its order, so as many must be left.
+/// Two whole passes prove a quiet list whatever its order, so as many must be left; and a pass that
+/// went far is not thrown away. So many rows as fill the pages worth a look can touch one page more,
+/// the look at one end of the list may have been in vain, and there is page 1.
 fn may_be_left(passes: &Passes) -> bool {
-    passes.number() + 2 <= passes.rules().max_passes
+    let pass = passes.current();
+    passes.number() + 2 <= passes.rules().max_passes && pass.taken() <= pages_worth_a_look(pass) + 3
 }
 
 /// Page 1 counted more customers than were known or on it: so many are to be found. Where they are
@@ -175,7 +185,7 @@ fn find(passes: &Passes, deficit: u64) -> Outlook {
     if deficit == 0 {
         return Outlook::AllFound;
     }
-    if deficit > rows_within_reach || has_looked_enough(pass) {
+    if deficit > rows_within_reach {
         return Outlook::Spread;
     }
     where_arrivals_go_on(pass, |page| page.fresh > 0).map_or(Outlook::Spread, Outlook::Look)
@@ -186,22 +196,15 @@ fn find(passes: &Passes, deficit: u64) -> Outlook {
 /// all new, and end where one is not.
 fn make_sure(passes: &Passes) -> Outlook {
     let pass = passes.current();
-    let next = where_arrivals_go_on(pass, |page| page.is_all_fresh());
-    match next {
-        Some(page) if !has_looked_enough(pass) => Outlook::Look(page),
+    match where_arrivals_go_on(pass, Page::is_all_fresh) {
+        Some(page) => Outlook::Look(page),
         None if pass.is_surprised() => Outlook::AllFound,
-        _ => Outlook::Spread,
+        None => Outlook::Spread,
     }
 }
 
 fn pages_worth_a_look(pass: &Pass) -> u32 {
     LOOKS.max(pass.pages() / LOOKS_SHARE)
-}
-
-/// So many rows as fill the pages worth a look can touch one page more, and the look at one end of
-/// the list may have been in vain.
-fn has_looked_enough(pass: &Pass) -> bool {
-    pass.taken() > pages_worth_a_look(pass) + 2
 }
 
 /// The next page from the head or the tail, all before it being such that arrivals may go on. Page 2
@@ -223,3 +226,6 @@ fn frontier(
     let end = pages.find(|page| !pass.page(*page).is_some_and(&on))?;
     pass.page(end).is_none().then_some(end)
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,6 +89,7 @@ impl Run<'_> {
 
     /// Goes on with a walk where its ledger ends.
     fn take_up(&mut self, open: mirror::Walk) -> Result<Walk, Error> {
+        self.report.grade = Some(Grade::Partial);
         let mut walk = Walk::begin(&open, self.settings.max_passes);
         for listed in open.listed {
             walk.take(
@@ -100,6 +101,7 @@ impl Run<'_> {
                     total: listed.total,
                     has_next: None,
                     rows: &listed.rows,
+                    is_empty: false,
                     content: listed.content,
                 },
                 listed.interval,
@@ -166,6 +168,7 @@ impl Run<'_> {
             total: Some(0),
             has_next: None,
             rows: &RoaringBitmap::new(),
+            is_empty: true,
             content: 0,
         };
         walk.take(&taken, interval, self.clock.now(), true)?;
@@ -182,6 +185,8 @@ impl Run<'_> {
             Dialect::Limit => LIMIT,
             Dialect::Auto | Dialect::PageSize => PAGE_SIZE,
         };
+        // Until the walk arrives, it is worth no more.
+        self.report.grade = Some(Grade::Partial);
         let (run, at) = (self.report.id, self.clock.now());
         Ok(self
             .store
@@ -282,10 +287,11 @@ impl Walk {
     }
 }
 
-/// What the answer says of how many customers there are; whether it may be believed is another
-/// question.
-pub(super) fn total(page: &Page) -> u64 {
+/// How many customers there are by this answer. The `limit` dialect's `items` may yet turn out to be
+/// a total; a `totalCount` that its own page count contradicts is none.
+pub(super) fn total(page: &Page) -> Option<u64> {
     match page.total {
-        Total::Exact(total) | Total::Items(total) => total,
+        Total::Exact(total) => Some(total),
+        Total::Items(items) => (page.dialect == Dialect::Limit).then_some(items),
     }
 }

@@ -1,5 +1,6 @@
 //! The client against servers that misbehave, over real connections.
 
+mod agreement;
 mod answers;
 mod credentials;
 mod pacing;

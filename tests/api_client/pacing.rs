@@ -6,7 +6,7 @@ use futures::future::join_all;
 use twsync::api::Answer;
 use twsync::report::Exit;
 
-use super::server::{SOON, Server, details_of, empty_page, say};
+use super::server::{Reply, SOON, Server, details_of, empty_page, say};
 use super::*;
 
 #[tokio::test]
@@ -67,6 +67,15 @@ async fn a_wait_too_long_ends_the_run_and_the_next_one_keeps_to_it() {
     let error = setup.client().customer(id(1)).await;
     assert!(matches!(error, Err(Error::AskedToWait { .. })));
     assert_eq!(server.log().len(), 1);
+}
+
+#[tokio::test]
+async fn a_wait_too_long_is_what_counts_even_where_no_retry_is_left() {
+    let server = Server::start(|_, _| say(429, "retry-after: 1500", ""));
+    let mut setup = Setup::with(&server);
+    setup.pace.retries_max = 0;
+    let error = setup.client().customer(id(1)).await;
+    assert!(matches!(error, Err(Error::AskedToWait { .. })));
 }
 
 #[tokio::test]
@@ -134,6 +143,40 @@ async fn a_storm_ends_the_run_when_its_retries_are_spent() {
         .filter(|it| matches!(it.answer, Answer::Failed(_)));
     assert_eq!((ended.count(), failed.count()), (20, 100));
     assert_eq!(client.tally().retries, 100);
+}
+
+#[tokio::test]
+async fn answers_earn_retries_back() {
+    let server = Server::start(|nth, _| match nth % 2 {
+        1 => Reply::Last(Vec::new()),
+        _ => empty_page(),
+    });
+    let client = Setup::with(&server).client();
+    for _ in 0..120 {
+        first_page(&client).await.expect("a page");
+    }
+    assert_eq!(client.tally().retries, 120);
+}
+
+#[tokio::test]
+async fn refusals_spend_retries_too() {
+    let server = Server::start(|nth, _| match nth % 2 {
+        1 => empty_page(),
+        _ => say(401, "", ""),
+    });
+    let client = Setup::with(&server).client();
+    for _ in 0..200 {
+        if let Err(error) = first_page(&client).await {
+            assert_eq!(error.exit(), Exit::Refused);
+            assert_eq!(
+                client.tally().retries,
+                133,
+                "a hundred, and those earned back"
+            );
+            return;
+        }
+    }
+    panic!("it went on for ever");
 }
 
 #[tokio::test]

@@ -189,6 +189,27 @@ async fn a_configured_proxy_is_used() {
     );
 }
 
+/// Runs itself in a process whose environment names a proxy that is not there.
+#[tokio::test]
+async fn proxy_variables_are_ignored() {
+    if std::env::var_os("http_proxy").is_none() {
+        let status = std::process::Command::new(std::env::current_exe().expect("this test"))
+            .args(["--exact", "transport::proxy_variables_are_ignored"])
+            .envs(["http_proxy", "all_proxy"].map(|name| (name, "http://127.0.0.1:9")))
+            .env_remove("no_proxy")
+            .env_remove("NO_PROXY")
+            .status();
+        assert!(status.expect("a process").success());
+        return;
+    }
+    let server = Server::start(|_, _| empty_page());
+    let mut setup = Setup::with(&server);
+    setup.pace.retries_max = 0;
+    first_page(&setup.client())
+        .await
+        .expect("a page, without the proxy");
+}
+
 #[tokio::test]
 async fn a_certificate_that_nobody_vouches_for_ends_the_run_at_once() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use twsync::lake;
 use twsync::report::Exit;
 
 use crate::world::{World, customers, id, manifest, tables, with_members};
@@ -236,6 +237,45 @@ fn no_customers_after_many_is_published_where_all_were_deleted() {
     world.publish();
     world.lose(&[id(0), id(1), id(2)]);
     assert_eq!(world.publish().customers, 0);
+}
+
+#[test]
+fn no_customers_after_many_is_held_where_nothing_says_that_they_were_deleted() {
+    let world = World::new();
+    world.publish();
+    let path = world.lake().join("manifest.json");
+    let text = fs::read_to_string(&path).expect("a manifest");
+    let many = text.replace("\"customers\": 0", "\"customers\": 3");
+    assert_ne!(text, many);
+    fs::write(&path, &many).expect("the manifest can be changed");
+    let error = world
+        .try_publish()
+        .expect_err("three customers are gone without a word");
+    assert_eq!(error.exit(), Exit::Held);
+    let kept = fs::read_to_string(&path).expect("a manifest");
+    assert_eq!(kept, many, "the lake was left alone");
+}
+
+#[test]
+fn a_lake_that_cannot_be_written_is_said_before_anything_is_asked_for() {
+    let world = World::new();
+    lake::check(&world.settings).expect("the place can be made");
+    fs::write(world.lake(), "a file, not a folder").expect("a file");
+    let error = lake::check(&world.settings).expect_err("a file is in the way");
+    assert_eq!(error.exit(), Exit::CannotWrite);
+    assert!(error.hint().contains("permissions"), "{}", error.hint());
+}
+
+#[test]
+fn a_lake_of_a_newer_program_is_left_alone() {
+    let world = World::new();
+    world.publish();
+    let path = world.lake().join("manifest.json");
+    let text = fs::read_to_string(&path).expect("a manifest");
+    let newer = text.replace("\"schema_version\": 1", "\"schema_version\": 2");
+    fs::write(&path, newer).expect("the manifest can be changed");
+    let error = world.try_publish().expect_err("it can't be understood");
+    assert_eq!(error.exit(), Exit::Damaged);
 }
 
 #[test]

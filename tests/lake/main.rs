@@ -2,6 +2,7 @@
 
 mod crash;
 mod generations;
+mod readers;
 mod tables;
 mod verify;
 mod world;

@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, TimeUnit};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, Encoding, LogicalType};
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use twsync::lake::column::Unit;
+use twsync::lake::column::{Column, Kind, Unit};
 use twsync::lake::table::Table;
 
 use crate::world::{World, customer, customers, id, manifest, tables, with_members};
@@ -47,7 +47,7 @@ fn texts(batch: &RecordBatch, column: &str) -> Vec<Option<String>> {
 fn every_column_says_what_it_is() {
     for table in Table::ALL {
         assert!(!table.meaning().is_empty());
-        let names: Vec<String> = table.columns().iter().map(|it| it.name()).collect();
+        let names: Vec<String> = table.columns().iter().map(Column::name).collect();
         for key in table.key().iter().chain(table.order()) {
             assert!(names.iter().any(|name| name == key), "{table:?} {key}");
         }
@@ -61,7 +61,7 @@ fn every_column_says_what_it_is() {
             assert_ne!(column.unit, Unit::Count(""), "{table:?}.{name} has a unit");
             let snake = |it: char| it.is_ascii_lowercase() || it == '_';
             assert!(name.chars().all(snake), "{table:?}.{name}");
-            let counts = column.kind == twsync::lake::column::Kind::Integer;
+            let counts = column.kind == Kind::Integer;
             assert!(
                 !counts || column.unit != Unit::None,
                 "{table:?}.{name} counts something"

@@ -53,11 +53,6 @@ impl World {
         self.folder.path().join("lake")
     }
 
-    /// The mirror's file.
-    pub(crate) fn mirror(&self) -> &Path {
-        self.mirror.path()
-    }
-
     /// Goes to this instant.
     pub(crate) fn at(&mut self, at: &str) -> &mut Self {
         self.now = at.parse().expect("a time");
@@ -157,13 +152,14 @@ impl World {
 
 /// The customer of this number, created in this order.
 pub(crate) fn customer(number: u64) -> Customer {
+    let pick = usize::try_from(number).expect("a small number");
     let created = 1_700_000_000 + i64::try_from(number).expect("a small number") * 3600;
     Customer {
         id: id(number),
         name: Field::Value(format!("Customer {number} \u{202e}\u{1f600} =cmd()")),
-        tier_name: Field::Value(["pro", "free", "Adversary Pro"][number as usize % 3].to_owned()),
+        tier_name: Field::Value(["pro", "free", "Adversary Pro"][pick % 3].to_owned()),
         tier_id: Field::Value(format!("e1f2a3b4-5633-4b16-bbf0-00000000000{}", number % 3)),
-        subscription_status: Field::Value(["active", "past_due"][number as usize % 2].to_owned()),
+        subscription_status: Field::Value(["active", "past_due"][pick % 2].to_owned()),
         subscription_enabled: Field::Value(number.is_multiple_of(2)),
         member_count: Field::Value(i64::try_from(number % 40).expect("a small number")),
         created_at: Field::Value(Timestamp::from_second(created).expect("a time")),

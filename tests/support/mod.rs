@@ -1,16 +1,14 @@
 //! The language that the tests of a run are written in: a world that is served over real HTTP, a
-//! twsync that copies it into a folder of its own, a clock that stands still until it is told.
+//! twsync that copies it into a folder of its own, a clock that stands still until somebody waits.
 
 #![allow(
     dead_code,
     unreachable_pub,
     reason = "each test binary speaks only a part of the language"
 )]
-#![allow(clippy::unwrap_used, reason = "a test that can't go on is to fail")]
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OpenFlags};
@@ -18,11 +16,11 @@ use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
-use twsync::clock::Clock;
+use twsync::clock::{Clock, Hands};
 use twsync::config::{self, Config};
 use twsync::mirror::Mirror;
-use twsync::report::{Live, Mode};
-use twsync::sandbox::{Options, Sandbox, TOKEN, World};
+use twsync::report::{Exit, Live, Mode};
+use twsync::sandbox::{Action, Fault, On, Options, Rule, Sandbox, TOKEN, Target, World};
 use twsync::sync::{self, Job, Ran, Surroundings};
 
 /// A world, its server, and a copy of it in the making.
@@ -32,7 +30,8 @@ pub struct Copying {
     pub config: Config,
     /// Cancelled, the run under way stops.
     pub stop: CancellationToken,
-    now_us: Arc<AtomicI64>,
+    clock: Clock,
+    pub hands: Hands,
 }
 
 impl Copying {
@@ -58,12 +57,14 @@ impl Copying {
         config.mirror.path = folder.path().join("mirror.db");
         config.lake.path = Some(folder.path().join("lake"));
         let start: Timestamp = "2026-11-01T12:00:00Z".parse().unwrap();
+        let (clock, hands) = Clock::still(start);
         Self {
             sandbox,
             folder,
             config,
             stop: CancellationToken::new(),
-            now_us: Arc::new(AtomicI64::new(start.as_microsecond())),
+            clock,
+            hands,
         }
     }
 
@@ -72,14 +73,17 @@ impl Copying {
     }
 
     pub fn clock(&self) -> Clock {
-        let now_us = Arc::clone(&self.now_us);
-        Clock::telling(move || Timestamp::from_microsecond(now_us.load(Ordering::Relaxed)).unwrap())
+        self.clock.clone()
+    }
+
+    /// What time it is for twsync.
+    pub fn now(&self) -> Timestamp {
+        self.hands.now()
     }
 
     /// Lets time pass for twsync.
     pub fn later(&self, by: SignedDuration) {
-        let us = i64::try_from(by.as_micros()).unwrap();
-        self.now_us.fetch_add(us, Ordering::Relaxed);
+        self.hands.set(by);
     }
 
     pub async fn run(&self) -> Outcome {
@@ -111,6 +115,22 @@ impl Copying {
             lists: after.0 - before.0,
             details: after.1 - before.1,
         }
+    }
+
+    /// Puts a rule in force at the server.
+    pub fn fault(&self, rule: Rule) -> Fault {
+        self.sandbox.faults().add(rule)
+    }
+
+    /// When each request from now on comes to the server, by twsync's clock.
+    pub fn arrivals(&self) -> Arrivals {
+        let arrivals = Arrivals::default();
+        let (hands, noted) = (self.hands.clone(), Arc::clone(&arrivals.0));
+        let note = Action::before(move |target| {
+            noted.lock().unwrap().push((target, hands.now()));
+        });
+        self.fault(Rule::on(On::Any).does(note));
+        arrivals
     }
 
     /// List and detail requests that the server has seen so far.
@@ -200,6 +220,22 @@ impl Copying {
     }
 }
 
+/// Requests in the order in which they came, each with its time.
+#[derive(Clone, Default)]
+pub struct Arrivals(Arc<Mutex<Vec<(Target, Timestamp)>>>);
+
+impl Arrivals {
+    /// All of them so far.
+    pub fn all(&self) -> Vec<(Target, Timestamp)> {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// Their times alone.
+    pub fn times(&self) -> Vec<Timestamp> {
+        self.all().into_iter().map(|(_, at)| at).collect()
+    }
+}
+
 /// What came of a run in a test, and what it cost at the server.
 pub struct Outcome {
     pub report: twsync::report::Report,
@@ -217,6 +253,36 @@ impl Outcome {
             panic!("the run failed: {error}");
         }
         self
+    }
+
+    /// Fails the test where the run did not end with this exit code, loudly and with a way out.
+    /// Returns all that a person is told of it.
+    #[track_caller]
+    pub fn failed(&self, exit: Exit) -> String {
+        let Some(error) = &self.error else {
+            panic!("the run did not fail");
+        };
+        let said = said(error);
+        assert_eq!(error.exit(), exit, "{said}");
+        assert!(!error.hint().is_empty(), "no way out of: {said}");
+        assert_eq!(self.report.reason.as_deref(), Some(said.as_str()));
+        said
+    }
+
+    /// Fails the test where nobody was told anything that holds these words.
+    #[track_caller]
+    pub fn warned(&self, words: &str) {
+        let warnings = &self.warnings;
+        let times = warnings.iter().filter(|it| it.contains(words)).count();
+        assert_eq!(times, 1, "of “{words}” in {warnings:?}");
+    }
+}
+
+/// An error with what lies under it, in one line.
+fn said(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {}", said(cause)),
+        None => error.to_string(),
     }
 }
 

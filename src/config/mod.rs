@@ -1,11 +1,27 @@
 //! Settings: what there is to set, in which unit, and what holds where nothing is said.
 //!
-//! A [`Config`] is valid by construction: whoever holds one need not check it again.
+//! A [`Config`] that [`load`] gave is valid: whoever holds one need not check it again. This is
+//! the only place that reads the environment or files of settings; what the settings are used
+//! for is known elsewhere.
+//!
+//! One setting is one row of the table in `settings.rs`: its key, how a value of it is taken,
+//! how it is shown. That is why the rows are not a derived `Deserialize`: a value may stand in a
+//! file, in the environment or in a flag, and each has an origin to name when it is wrong.
+
+mod credentials;
+mod error;
+mod load;
+mod settings;
+mod value;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use jiff::Timestamp;
+
+pub use credentials::{Credentials, SecretSource};
+pub use error::{Error, Origin};
+pub use load::{Entry, Settings, Sources, load};
 
 /// All settings, a section a module.
 #[derive(Clone, Debug, Default)]
@@ -36,29 +52,6 @@ pub enum Dialect {
     PageSize,
     /// `limit`, and `items` and `pages` at the top.
     Limit,
-}
-
-/// Where a secret comes from. It is read when it is needed, so that a rotated file is taken up.
-#[derive(Clone, Debug)]
-pub enum SecretSource {
-    /// It stands in the settings or the environment.
-    Inline(SecretString),
-    /// It stands in a file: the setting `…_file`, or a systemd credential.
-    File(PathBuf),
-}
-
-/// Which of the two kinds of credentials the API is to be shown.
-#[derive(Clone, Debug)]
-pub enum Credentials {
-    /// `Authorization: Bearer …`
-    Bearer(SecretSource),
-    /// `api-key` and `api-secret`
-    KeyPair {
-        /// The key's name.
-        key: SecretSource,
-        /// The key's secret.
-        secret: SecretSource,
-    },
 }
 
 /// `[api]`
@@ -102,7 +95,7 @@ impl Default for Api {
 /// `[pace]`
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pace {
-    /// The ceiling, for all requests together.
+    /// The ceiling, for all requests together. A million and more: no limit.
     pub requests_per_second: f64,
     /// How many may go at once after a pause.
     pub burst: u32,
@@ -202,18 +195,41 @@ impl Default for Lake {
 /// `[schedule]`
 #[derive(Clone, Debug)]
 pub struct Schedule {
-    /// Six fields, seconds first.
-    pub cron: String,
+    /// Six fields, seconds first; it has a next time.
+    pub cron: croner::Cron,
     /// An IANA time zone.
     pub timezone: jiff::tz::TimeZone,
     /// Whether the daemon runs once when it starts.
     pub run_at_start: bool,
 }
 
+impl Schedule {
+    /// The first scheduled time after `at`.
+    pub fn next(&self, at: Timestamp) -> Option<Timestamp> {
+        let at = at.to_zoned(self.timezone.clone());
+        let next = self.cron.find_next_occurrence(&at, false).ok()?;
+        Some(next.timestamp())
+    }
+
+    /// The last scheduled time before `at`.
+    pub fn previous(&self, at: Timestamp) -> Option<Timestamp> {
+        let at = at.to_zoned(self.timezone.clone());
+        let previous = self.cron.find_previous_occurrence(&at, false).ok()?;
+        Some(previous.timestamp())
+    }
+
+    /// How long it is from the first scheduled time after `at` to the one after that.
+    pub fn interval(&self, at: Timestamp) -> Option<Duration> {
+        let next = self.next(at)?;
+        let after = self.next(next)?;
+        Duration::try_from(after.duration_since(next)).ok()
+    }
+}
+
 impl Default for Schedule {
     fn default() -> Self {
         Self {
-            cron: "0 0 * * * *".to_owned(),
+            cron: value::cron("0 0 * * * *").expect("the literal is a pattern"),
             timezone: jiff::tz::TimeZone::UTC,
             run_at_start: true,
         }

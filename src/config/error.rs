@@ -1,0 +1,209 @@
+//! What can be wrong with settings, said so that whoever reads it at night knows what to type.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::settings;
+use crate::report::Exit;
+
+/// Where a setting's value comes from. A later one outranks those before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Nothing was said.
+    Default,
+    /// A file that systemd handed over, in `$CREDENTIALS_DIRECTORY`.
+    Credential(&'static str),
+    /// The settings file.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// The environment variable of this name.
+    Environment(String),
+    /// `--set` on the command line.
+    Flag,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::Credential(name) => write!(f, "systemd credential {name}"),
+            Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::Environment(name) => write!(f, "environment variable {name}"),
+            Self::Flag => f.write_str("--set"),
+        }
+    }
+}
+
+/// Why there is no [`Config`](super::Config). Never holds a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The settings file can't be read.
+    #[error("can't read the settings file {}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The settings file is not TOML.
+    #[error("{origin}: not TOML: {problem}")]
+    Syntax {
+        /// Where.
+        origin: Origin,
+        /// What is wrong, without the line itself: it may hold a secret.
+        problem: String,
+    },
+    /// There is no such setting.
+    #[error("{origin}: there is no setting {key}")]
+    Unknown {
+        /// Where it stands.
+        origin: Origin,
+        /// What it was called.
+        key: String,
+        /// The setting that was most likely meant, named as at its origin.
+        nearest: Option<String>,
+    },
+    /// A value of a wrong type, or one that can't be.
+    #[error("{origin}: {key}: {value} is not {wanted}")]
+    Value {
+        /// Where it stands.
+        origin: Origin,
+        /// The setting.
+        key: String,
+        /// The value, or words in place of a secret one.
+        value: String,
+        /// What it should have been.
+        wanted: String,
+    },
+    /// A value that can't be a secret; nothing of it is shown.
+    #[error("{origin}: {key} {problem}")]
+    Secret {
+        /// Where it stands.
+        origin: Origin,
+        /// The setting.
+        key: &'static str,
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// A secret on the command line, where every user of the machine can read it.
+    #[error("--set: {key} is a secret, and the command line is no place for one")]
+    SecretOnCommandLine {
+        /// The setting.
+        key: String,
+    },
+    /// One secret in two places of the same rank.
+    #[error("{second}: {secret} is already given by {first}")]
+    SecretTwice {
+        /// Which: `api.token`, `api.key` or `api.secret`.
+        secret: &'static str,
+        /// One place.
+        first: Origin,
+        /// The other.
+        second: Origin,
+    },
+    /// Both a token and a key pair.
+    #[error("two kinds of credentials: a token ({token}) and a key pair ({pair})")]
+    TwoKinds {
+        /// Where the token is.
+        token: Origin,
+        /// Where the key or its secret is.
+        pair: Origin,
+    },
+    /// A key without its secret, or a secret without its key.
+    #[error("{origin}: {given} is given, but not {missing}")]
+    HalfPair {
+        /// Where the given half is.
+        origin: Origin,
+        /// The half that is there.
+        given: &'static str,
+        /// The half that is not.
+        missing: &'static str,
+    },
+    /// Nothing to show the server.
+    #[error("no credentials are configured")]
+    NoCredentials,
+    /// The file of a secret can't be read.
+    #[error("can't read the secret in {}", path.display())]
+    SecretUnreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Every user of the machine can read the file of a secret.
+    #[error("the secret in {} can be read by everyone (mode {mode:04o})", path.display())]
+    SecretExposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// The file of a secret holds something that can't be one.
+    #[error("the secret in {} {problem}", path.display())]
+    SecretMalformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: &'static str,
+    },
+}
+
+impl Error {
+    /// Always 78.
+    pub fn exit(&self) -> Exit {
+        Exit::Config
+    }
+
+    /// What to do.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Unreadable { .. } => "name another file with --config or $TWSYNC_CONFIG".into(),
+            Self::Syntax { .. } => {
+                "settings look like this: [api] on one line, page_size = 100 on the next".into()
+            }
+            Self::Unknown { nearest, .. } => match nearest {
+                Some(nearest) => format!("did you mean {nearest}?"),
+                None => "`twsync config` lists every setting".into(),
+            },
+            Self::Value { key, .. } => match settings::default_of(key) {
+                Some(default) => format!("the default is {default}; remove it to get that"),
+                None => "`twsync config` lists every setting".into(),
+            },
+            Self::Secret { .. } => "give the credential alone, on one line".into(),
+            Self::SecretOnCommandLine { key } => format!(
+                "put it in a file and name that in {key}_file, or use {}",
+                variable(key)
+            ),
+            Self::SecretTwice { secret, .. } => {
+                format!("keep one of {secret} and {secret}_file")
+            }
+            Self::TwoKinds { .. } => {
+                "keep one: api.token, or api.key and api.secret (or their _file forms)".into()
+            }
+            Self::HalfPair { missing, .. } => {
+                format!("set {missing} or {missing}_file as well")
+            }
+            Self::NoCredentials => {
+                "set TWSYNC_API__TOKEN, or api.token_file, or api.key_file and api.secret_file; \
+                 `twsync demo` needs none"
+                    .into()
+            }
+            Self::SecretUnreadable { .. } => {
+                "check the path, and that this user may read it".into()
+            }
+            Self::SecretExposed { path, .. } => format!("chmod 600 {}", path.display()),
+            Self::SecretMalformed { .. } => {
+                "the file must hold the secret alone, on one line".into()
+            }
+        }
+    }
+}
+
+/// The environment variable of a setting: `api.page_size` is `TWSYNC_API__PAGE_SIZE`.
+pub(super) fn variable(key: &str) -> String {
+    format!("TWSYNC_{}", key.replace('.', "__").to_uppercase())
+}

@@ -1,0 +1,89 @@
+//! How old details may become: what this run does about it, and whether that can be enough.
+//!
+//! The arithmetic is [`freshness`](super::freshness)'s; here are the numbers that it is done with.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Error, Run, freshness};
+use crate::mirror;
+
+impl Run<'_> {
+    /// How many details are to be asked for again in this run, of those last verified before when.
+    pub(super) async fn due(&mut self) -> Result<(Timestamp, u64), Error> {
+        let began = self.report.started_at;
+        let max_age =
+            SignedDuration::try_from(self.settings.max_detail_age).expect("the settings bound it");
+        let too_old = began
+            .saturating_sub(max_age)
+            .expect("a signed duration saturates");
+        let (active, overdue, last_run) = self
+            .store
+            .with(move |mirror| {
+                Ok((
+                    mirror.alive_count()?,
+                    mirror.due_len(too_old)?,
+                    last_run(mirror)?,
+                ))
+            })
+            .await?;
+        let due = freshness::Due {
+            active,
+            overdue,
+            since_last_run: last_run.map(|last| since(last, began)),
+            max_detail_age: self.settings.max_detail_age,
+            reverify_max: self.settings.reverify_max,
+        };
+        Ok((began, due.count()))
+    }
+
+    /// Says so where settings and pace can't keep every customer's details within their age, going
+    /// by how far apart the last two runs began.
+    pub(super) async fn foresee_age(&mut self) -> Result<(), Error> {
+        let (active, last_run) = self
+            .store
+            .with(|mirror| Ok((mirror.alive_count()?, last_run(mirror)?)))
+            .await?;
+        let (Some(last_run), 1..) = (last_run, self.settings.reverify_max) else {
+            return Ok(());
+        };
+        let capacity = freshness::Capacity {
+            active,
+            pages: active.div_ceil(u64::from(self.flight.page_size)),
+            run_interval: since(last_run, self.report.started_at),
+            requests_per_second: self.flight.client.requests_per_second(),
+            reverify_max: self.settings.reverify_max,
+        };
+        let wanted = self.settings.max_detail_age;
+        if active > 0 && !capacity.run_interval.is_zero() && !capacity.holds(wanted) {
+            let attainable = capacity.attainable_age().map_or_else(
+                || "no bound at all".to_owned(),
+                |age| humantime::format_duration(whole_hours(age)).to_string(),
+            );
+            self.warn(format!(
+                "details can't be kept younger than sync.max_detail_age ({}): at this pace and \
+                 this many runs the bound is {attainable}; raise sync.reverify_max or \
+                 pace.requests_per_second, or run more often",
+                humantime::format_duration(wanted),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// When the run before this one began.
+fn last_run(mirror: &mirror::Mirror) -> Result<Option<Timestamp>, mirror::Error> {
+    Ok(mirror.last_runs(2)?.get(1).map(|run| run.started_at))
+}
+
+/// From one instant to a later one; nothing where the clock was set back.
+fn since(from: Timestamp, to: Timestamp) -> Duration {
+    to.duration_since(from).try_into().unwrap_or_default()
+}
+
+/// Rounded up: a bound is not to promise too much.
+fn whole_hours(age: Duration) -> Duration {
+    let hour = Duration::from_hours(1).as_secs();
+    Duration::from_secs(age.as_secs().div_ceil(hour).saturating_mul(hour))
+}

@@ -1,0 +1,24 @@
+//! What must be survived: the cases of `docs/faults.md`, one test each, over real HTTP.
+//!
+//! The page names these tests, and [`page`] holds the two together.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+mod support;
+
+#[path = "faults/credentials.rs"]
+mod credentials;
+#[path = "faults/hostile.rs"]
+mod hostile;
+#[path = "faults/pacing.rs"]
+mod pacing;
+#[path = "faults/paging.rs"]
+mod paging;
+#[path = "faults/payload.rs"]
+mod payload;
+#[path = "faults/promise.rs"]
+mod promise;
+#[path = "faults/transport.rs"]
+mod transport;
+#[path = "faults/values.rs"]
+mod values;

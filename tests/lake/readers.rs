@@ -1,0 +1,128 @@
+//! What the programs that analysts use make of a lake: the scripts of `tests/readers`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::world::{World, customers, id, with_members};
+
+/// A Python that has the programs; none where there is none and nobody said that there is.
+#[expect(
+    clippy::print_stderr,
+    reason = "a test that was left out must not look as if it had passed"
+)]
+fn python() -> Option<PathBuf> {
+    if let Some(python) = std::env::var_os("TWSYNC_READERS_PYTHON") {
+        return Some(python.into());
+    }
+    let found = Command::new("python3")
+        .args(["-c", "import duckdb, pandas, polars, pyarrow"])
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !found {
+        eprintln!("left out: python3 lacks what tests/readers/requirements.txt names");
+    }
+    found.then(|| "python3".into())
+}
+
+fn start(python: &Path, script: &str, arguments: &[&Path]) -> Child {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/readers");
+    Command::new(python)
+        .arg("-B")
+        .arg(folder.join(script))
+        .args(arguments)
+        .spawn()
+        .expect("python starts")
+}
+
+fn check(script: &str, native: bool) {
+    let Some(python) = python() else { return };
+    let world = world(native);
+    let status = start(&python, script, &[&world.lake()]).wait();
+    assert!(
+        status.expect("python ends").success(),
+        "{script} found a fault"
+    );
+}
+
+/// Several days and months, with every kind of change, and customers of whom little is known.
+fn world(native: bool) -> World {
+    let mut world = World::new();
+    if native {
+        world.write_native_ids();
+    }
+    world.at("2025-12-30T10:00:00Z").find(&customers(0..400));
+    world
+        .at("2026-01-30T10:00:00Z")
+        .find(&[with_members(7, 99)]);
+    world.publish();
+    world.at("2026-02-02T10:00:00Z").lose(&[id(3), id(4)]);
+    world.publish();
+    world.at("2026-02-03T10:00:00Z").find(&customers(390..450));
+    world.find(&customers(3..4));
+    world.publish();
+    assert_eq!(world.verify(), []);
+    world
+}
+
+#[test]
+fn duckdb_reads_it() {
+    check("read_duckdb.py", false);
+}
+
+#[test]
+fn duckdb_reads_native_ids() {
+    check("read_duckdb.py", true);
+}
+
+#[test]
+fn pyarrow_reads_it() {
+    check("read_pyarrow.py", false);
+}
+
+#[test]
+fn pyarrow_reads_native_ids() {
+    check("read_pyarrow.py", true);
+}
+
+#[test]
+fn polars_reads_it() {
+    check("read_polars.py", false);
+}
+
+#[test]
+fn polars_reads_native_ids() {
+    check("read_polars.py", true);
+}
+
+#[test]
+fn pandas_reads_it() {
+    check("read_pandas.py", false);
+}
+
+#[test]
+fn a_schema_that_grew_is_read_by_name() {
+    check("read_grown.py", false);
+}
+
+#[test]
+fn duckdb_reads_one_generation_while_others_are_published() {
+    let Some(python) = python() else { return };
+    let mut world = World::new();
+    world.at("2026-01-30T10:00:00Z").find(&customers(0..40));
+    world.at("2026-02-03T10:00:00Z").publish();
+    let stop = world.folder().join("stop");
+    let mut reader = start(&python, "read_meanwhile.py", &[&world.lake(), &stop]);
+    let mut members = 1000;
+    for _ in 0..30 {
+        members += 1;
+        world.find(&[with_members(1, members)]);
+        world.publish();
+    }
+    fs::write(stop, "").expect("a file");
+    assert!(
+        reader.wait().expect("python ends").success(),
+        "the reader found a mixture"
+    );
+}
