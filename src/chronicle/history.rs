@@ -253,7 +253,7 @@ fn moves(counts: &HashMap<(usize, usize), u64>, names: &Names) -> Vec<Move> {
 mod tests {
     use super::*;
     use crate::chronicle::breakdown::Group;
-    use crate::chronicle::calendar::{DAY, WEEK};
+    use crate::chronicle::calendar::DAY;
 
     /// A Monday, at midnight.
     const MONDAY: i64 = 1_763_942_400_000_000;
@@ -261,10 +261,10 @@ mod tests {
     /// One customer's versions: when, what, tier, status. Each holds until the next.
     type Life = [(i64, Op, Option<&'static str>, &'static str)];
 
-    fn tell(weeks: i64, lives: &[&Life]) -> History {
+    fn tell(days: i64, lives: &[&Life]) -> History {
         let mut teller = Teller::of(Period {
             since: MONDAY,
-            until: MONDAY + weeks * WEEK - 1,
+            until: MONDAY + days * DAY - 1,
         });
         for (number, life) in lives.iter().enumerate() {
             let id = number.to_string();
@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn who_was_there_at_the_first_look_did_not_come_then() {
-        let told = tell(1, &[&[(0, Op::Baseline, FREE, "active")]]);
+        let told = tell(7, &[&[(0, Op::Baseline, FREE, "active")]]);
         assert_eq!(told.weeks[0].arrived, 0);
         assert_eq!(told.weeks[0].subscribers, 1);
         assert_eq!(told.tiers.totals(), [1; 8]);
@@ -305,7 +305,7 @@ mod tests {
     #[test]
     fn who_comes_goes_and_comes_back_is_counted_each_time() {
         let told = tell(
-            2,
+            14,
             &[&[
                 (1, Op::Insert, FREE, "canceled"),
                 (3, Op::Delete, FREE, "canceled"),
@@ -326,7 +326,7 @@ mod tests {
     #[test]
     fn a_trial_ends_well_or_otherwise_and_once() {
         let told = tell(
-            1,
+            7,
             &[
                 &[
                     (0, Op::Baseline, FREE, "trialing"),
@@ -359,7 +359,7 @@ mod tests {
     #[test]
     fn a_subscriber_is_lost_once_by_cancellation_or_by_deletion() {
         let told = tell(
-            1,
+            7,
             &[
                 &[
                     (0, Op::Baseline, FREE, "active"),
@@ -385,7 +385,7 @@ mod tests {
     #[test]
     fn moves_are_between_tiers_of_the_living() {
         let told = tell(
-            1,
+            7,
             &[
                 &[
                     (0, Op::Baseline, FREE, "active"),
@@ -420,7 +420,7 @@ mod tests {
 
     #[test]
     fn what_a_run_under_way_sees_is_told_later() {
-        let told = tell(1, &[&[(9, Op::Insert, FREE, "active")]]);
+        let told = tell(3, &[&[(4, Op::Insert, FREE, "active")]]);
         assert_eq!(told.weeks[0].arrived, 0);
         assert_eq!(told.tiers.groups, []);
     }
@@ -430,7 +430,7 @@ mod tests {
         let one = |tier| [(0, Op::Baseline, Some(tier), "active")];
         let lives = ["a", "b", "b", "c", "c", "c", "d", "", "d", "d", "d"].map(one);
         let lives: Vec<&Life> = lives.iter().map(|life| &life[..]).collect();
-        let told = tell(1, &lives);
+        let told = tell(7, &lives);
         let names = |groups: &[Group]| -> Vec<String> {
             groups.iter().map(|group| group.name.clone()).collect()
         };
