@@ -5,6 +5,8 @@ use super::calendar::{date, instant};
 use super::plot::{self, LEFT_OVER, Series};
 use crate::status::{count, date as day, machine, share, signed};
 
+/// Fewer weeks are told in numbers: a bar or two show nothing that these don't.
+const BARS_FROM: usize = 4;
 /// Groups that have a colour of their own.
 const GROUPS_MAX: usize = 5;
 
@@ -140,7 +142,7 @@ fn over_time_table(breakdown: &Breakdown, groups: &[Group], totals: &[u64]) -> T
     }
 }
 
-/// Something that is counted by the week; drawn where there are two weeks of it.
+/// Something that is counted by the week; drawn where there are enough weeks of it.
 pub(super) fn by_week(
     id: &'static str,
     title: &'static str,
@@ -161,7 +163,7 @@ pub(super) fn by_week(
         id,
         title,
         finding,
-        svg: (weeks.len() > 1).then(|| plot::bars(weeks, &drawn(false), &drawn(true))),
+        svg: (weeks.len() >= BARS_FROM).then(|| plot::bars(weeks, &drawn(false), &drawn(true))),
         legend_head: vec!["In all"],
         legend: series
             .iter()

@@ -124,10 +124,13 @@ fn tiles(overview: &Overview, history: &History, recent: &Recent) -> Vec<Tile> {
     } else {
         recent.named()
     };
-    let of = |part, whole| format!("{} of {}; {over}", count(part), count(whole));
+    let of = |part, whole| match recent.weeks {
+        0 => over.clone(),
+        _ => format!("{} of {}; {over}", count(part), count(whole)),
+    };
     let unless_none = |part: Option<String>| part.unwrap_or_else(|| "–".to_owned());
     let age = overview.age_seconds.map(Duration::from_secs);
-    let net = difference(sum.departed, sum.arrived);
+    let net = (recent.weeks > 0).then(|| signed(difference(sum.departed, sum.arrived)));
     let tile = |name, figure, say| Tile { name, figure, say };
     vec![
         tile(
@@ -135,7 +138,7 @@ fn tiles(overview: &Overview, history: &History, recent: &Recent) -> Vec<Tile> {
             count(last),
             format!("{} since {since}", signed(difference(first, last))),
         ),
-        tile("Came less went", signed(net), over.clone()),
+        tile("Came less went", unless_none(net), over.clone()),
         tile(
             "Trials that became active",
             unless_none(share(sum.converted, sum.trials_ended())),
