@@ -602,3 +602,46 @@ fn a_snapshot_is_of_one_instant() {
         1
     );
 }
+
+#[test]
+fn a_page_is_looked_up_in_its_own_order() {
+    let mut world = World::with_customers(3);
+    world.settle(2, Settlement::Deleted { not_before: None });
+    let mut listed = summary(4);
+    listed.owner_user_id = Field::Value("owner".to_owned());
+    world.list(&[(listed, Verdict::New)]);
+    let ids = [id(4), id(99), id(3), id(2), id(4), id(1)];
+    let known = world.mirror.known(&ids).unwrap();
+    let states: Vec<_> = known
+        .iter()
+        .map(|it| it.as_ref().map(|known| known.state))
+        .collect();
+    let (alive, deleted, queued) = (
+        Some(State::Alive),
+        Some(State::Deleted),
+        Some(State::Queued),
+    );
+    assert_eq!(states, [queued, None, alive, deleted, queued, alive]);
+    assert_eq!(
+        known[0].as_ref().unwrap().owner_user_id.as_deref(),
+        Some("owner")
+    );
+    assert_eq!(world.mirror.known(&[]).unwrap(), []);
+}
+
+#[test]
+fn a_customer_that_is_missing_before_it_was_ever_kept_is_queued_as_missing() {
+    let mut world = World::with_customers(1);
+    world.list(&[(summary(2), Verdict::New)]);
+    let rows = RoaringBitmap::from([world.row(1), world.row(2), 4_000]);
+    world.mirror.enqueue(&rows, Reason::Missing, at(1)).unwrap();
+    let queued: Vec<_> = world.mirror.queue(None, 9).unwrap();
+    let reasons: Vec<_> = queued.iter().map(|it| (it.key.reason, it.id)).collect();
+    assert_eq!(
+        reasons,
+        [(Reason::Missing, id(1)), (Reason::Missing, id(2))]
+    );
+    // What the list said of it is kept for its tombstone.
+    world.settle(2, Settlement::Deleted { not_before: None });
+    assert_eq!(world.kept(2).customer, Customer::from(summary(2)));
+}

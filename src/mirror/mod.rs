@@ -17,6 +17,7 @@
 //! server means. The mirror is told; it keeps, and it keeps the history without gaps.
 
 mod check;
+mod creation;
 mod customers;
 mod error;
 mod header;
@@ -68,9 +69,20 @@ pub use versions::{Op, Version};
 /// The one writer of a mirror. While it lives, no other process can open the mirror for writing.
 pub struct Mirror {
     connection: Connection,
+    /// Only reads, and outlives the writing connection: `SQLite` deletes a log whose last
+    /// connection could write. With the log in place, who may only read the mirror can do so also
+    /// when nobody writes.
+    _keeps_log: Connection,
     path: PathBuf,
-    /// Let go of after the connection is closed: fields drop in this order.
+    /// Let go of after the connections are closed: fields drop in this order.
     lock: Lock,
+}
+
+impl Drop for Mirror {
+    fn drop(&mut self) {
+        // What can't be folded back stays in the log, where the next writer finds it.
+        let _ = self.checkpoint();
+    }
 }
 
 /// How long folding the log back waits for readers.
@@ -187,19 +199,12 @@ impl Mirror {
 
     /// What is known of each of these ids, in their order.
     pub fn known(&self, ids: &[CustomerId]) -> Result<Vec<Option<Known>>, Error> {
-        self.reading(|connection| {
-            // Without a transaction around them, each lookup would take the file's locks anew.
-            let transaction = connection.unchecked_transaction()?;
-            let known = known::known(&transaction, ids)?;
-            transaction.commit()?;
-            Ok(known)
-        })
+        self.reading(|connection| known::known(connection, ids))
     }
 
     /// Takes one page in: [`Self::take_pages`] of one.
     pub fn take_page(&mut self, walk: i64, page: PageTaken) -> Result<RoaringBitmap, Error> {
-        let mut rows = self.take_pages(walk, vec![page])?;
-        Ok(rows.pop().expect("one page in, one set of rows out"))
+        Ok(self.take_pages(walk, vec![page])?.swap_remove(0))
     }
 
     /// Takes pages in, in one transaction: the ledger entry of each, a queue entry for each new,
@@ -366,4 +371,69 @@ fn commit<T>(
     fail::fail_point!(&format!("mirror::{kind}-after-commit"));
     tracing::trace!(kind, "committed");
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{Exit, Mode};
+
+    #[test]
+    fn a_full_disk_rolls_back_and_ends_with_its_own_exit_code() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("mirror.db");
+        let mut mirror = Mirror::open(&path).expect("a new mirror");
+        let pages: u32 = mirror
+            .connection
+            .pragma_query_value(None, "page_count", |row| row.get(0))
+            .expect("a number");
+        let room = |mirror: &Mirror, pages: u32| {
+            let set = mirror
+                .connection
+                .pragma_update(None, "max_page_count", pages);
+            set.expect("it can be set");
+        };
+        room(&mirror, pages);
+
+        let at = Timestamp::UNIX_EPOCH;
+        let ids: Vec<_> = (0..=255)
+            .map(|byte| CustomerId::from_bytes([byte; 16]))
+            .collect();
+        let error = mirror
+            .enqueue_ids(&ids, Reason::Refresh, at)
+            .expect_err("the disk is full");
+        assert_eq!(error.exit(), Exit::CannotWrite, "{error}");
+        assert!(error.to_string().contains("mirror.db"));
+        assert_eq!(mirror.queue_len().expect("it can be read"), 0);
+
+        room(&mirror, pages + 100);
+        let rows = mirror
+            .enqueue_ids(&ids, Reason::Refresh, at)
+            .expect("there is room again");
+        assert_eq!(rows[0], 1, "what was rolled back took no row numbers");
+    }
+
+    #[test]
+    fn after_the_disk_failed_nothing_is_written_and_the_next_writer_is_warned() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("mirror.db");
+        let mut mirror = Mirror::open(&path).expect("a new mirror");
+        let failed = mirror.writing("test", |_| -> rusqlite::Result<()> {
+            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_FSYNC);
+            Err(rusqlite::Error::SqliteFailure(code, None))
+        });
+        assert_eq!(failed.expect_err("fsync failed").exit(), Exit::CannotWrite);
+        let report = Report::begin(RunId::new(), Mode::Sync, Timestamp::UNIX_EPOCH);
+        assert_eq!(
+            mirror.begin_run(&report).expect_err("it is over").exit(),
+            Exit::CannotWrite
+        );
+        drop(mirror);
+        let left = fs::read_to_string(beside(&path, ".lock")).expect("the lock's file");
+        assert_eq!(left, std::process::id().to_string());
+        Mirror::open(&path)
+            .expect("it is whole after all")
+            .begin_run(&report)
+            .expect("written");
+    }
 }

@@ -15,7 +15,7 @@ use rusqlite_migration::{M, Migrations};
 
 use super::header::Header;
 use super::lock::{Lock, beside};
-use super::{Error, Mirror};
+use super::{Error, Mirror, read};
 
 /// What brings an empty database to the newest schema, a step a schema.
 const MIGRATIONS: [&str; SCHEMA as usize] = [
@@ -54,8 +54,10 @@ pub(super) fn writer(path: &Path) -> Result<Mirror, Error> {
         lock.set_sound(true);
     }
     migrate(path, &mut connection)?;
+    let keeps_log = read::connect(path, false).map_err(|error| Error::sql(path, error))?;
     Ok(Mirror {
         connection,
+        _keeps_log: keeps_log,
         path: path.to_owned(),
         lock,
     })

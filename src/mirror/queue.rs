@@ -141,8 +141,9 @@ pub(super) fn put(
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO detail_queue (row, id, reason, queued_at, absent, absent_until)
-         SELECT row, id, ?2, ?3, ?4, (SELECT last_complete_as_of FROM memory) FROM (SELECT row, id FROM customers UNION
-                                          SELECT row, id FROM detail_queue) WHERE row = ?1
+         SELECT row, id, ?2, ?3, ?4, (SELECT last_complete_as_of FROM memory)
+         FROM (SELECT row, id FROM customers WHERE row = ?1
+               UNION SELECT row, id FROM detail_queue WHERE row = ?1) WHERE true
          ON CONFLICT (row) DO UPDATE SET reason = excluded.reason WHERE excluded.reason = 3",
     )?;
     for row in rows {
@@ -232,10 +233,15 @@ pub(super) fn next(
     most: u32,
 ) -> rusqlite::Result<Vec<Queued>> {
     let (reason, row) = after.map_or((-1, 0), |key| (key.reason as i64, key.row));
+    // Each half is a range of the index; a comparison of pairs would scan from the reason's first.
     connection
         .prepare_cached(
             "SELECT reason, row, id, attempts, last_error FROM detail_queue
-             WHERE (reason, row) > (?1, ?2) ORDER BY reason, row LIMIT ?3",
+             WHERE reason = ?1 AND row > ?2
+             UNION ALL
+             SELECT reason, row, id, attempts, last_error FROM detail_queue
+             WHERE reason > ?1
+             ORDER BY reason, row LIMIT ?3",
         )?
         .query_map(params![reason, row, most], |row| {
             Ok(Queued {

@@ -18,8 +18,7 @@ use super::{
     versions,
 };
 
-/// A read-only connection to a mirror. It writes not a byte, and works while a
-/// [`Mirror`](super::Mirror) writes.
+/// A read-only connection to a mirror. It works while a [`Mirror`](super::Mirror) writes.
 pub struct Reader {
     connection: Connection,
     path: PathBuf,
@@ -27,7 +26,28 @@ pub struct Reader {
 
 impl Reader {
     /// Opens the mirror at `path` for reading; [`Error::NoMirror`] where there is none yet.
+    ///
+    /// It takes part in the memory that the mirror's connections share in a file beside it, and so
+    /// needs to write that file. The mirror itself it never writes.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        Self::connected(path, |path| connect(path, false))
+    }
+
+    /// As [`Self::open`], and writes not a byte to any file. For a process that will open no
+    /// [`Mirror`](super::Mirror) at this path, as that would find the shared memory read-only.
+    ///
+    /// A copy of a mirror that lacks the files beside it can't be read so; it is opened as by
+    /// [`Self::open`].
+    pub fn open_without_trace(path: &Path) -> Result<Self, Error> {
+        Self::connected(path, |path| {
+            connect(path, true).or_else(|_| connect(path, false))
+        })
+    }
+
+    fn connected(
+        path: &Path,
+        connect: impl FnOnce(&Path) -> rusqlite::Result<Connection>,
+    ) -> Result<Self, Error> {
         let Some(header) = Header::read(path)? else {
             return Err(Error::NoMirror {
                 path: path.to_owned(),
@@ -35,20 +55,17 @@ impl Reader {
         };
         header.must_be_ours(path)?;
         let sql = |error| Error::sql(path, error);
-        let connection = connect(path)?;
-        open::settle_in(&connection).map_err(sql)?;
-        match open::schema(&connection).map_err(sql)? {
-            SCHEMA => Ok(Self {
-                connection,
-                path: path.to_owned(),
-            }),
+        let connection = connect(path).map_err(sql)?;
+        let path = path.to_owned();
+        match open::schema(&connection).map_err(|error| Error::sql(&path, error))? {
+            SCHEMA => Ok(Self { connection, path }),
             found if found > SCHEMA => Err(Error::Newer {
-                path: path.to_owned(),
+                path,
                 found,
                 known: SCHEMA,
             }),
             found => Err(Error::Older {
-                path: path.to_owned(),
+                path,
                 found,
                 known: SCHEMA,
             }),
@@ -72,10 +89,27 @@ impl Reader {
     }
 }
 
-fn connect(path: &Path) -> Result<Connection, Error> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Connection::open_with_flags(path, flags).map_err(|error| Error::sql(path, error))
+/// Connects and looks once, so that what stands in the way of reading shows here.
+///
+/// With `readonly_shm`, `SQLite` builds its index of the log in memory of its own:
+/// <https://www.sqlite.org/wal.html#read_only_databases>.
+pub(super) fn connect(path: &Path, readonly_shm: bool) -> rusqlite::Result<Connection> {
+    let connection = if readonly_shm {
+        let absolute =
+            std::path::absolute(path).map_err(|_| rusqlite::Error::InvalidPath(path.to_owned()))?;
+        let mut url = url::Url::from_file_path(&absolute)
+            .map_err(|()| rusqlite::Error::InvalidPath(absolute))?;
+        url.set_query(Some("readonly_shm=1"));
+        Connection::open_with_flags(url.as_str(), READ | OpenFlags::SQLITE_OPEN_URI)?
+    } else {
+        Connection::open_with_flags(path, READ)?
+    };
+    open::settle_in(&connection)?;
+    open::schema(&connection)?;
+    Ok(connection)
 }
+
+const READ: OpenFlags = OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 
 /// One instant of a mirror: all its methods speak of the same moment.
 pub struct Snapshot<'reader> {

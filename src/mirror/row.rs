@@ -31,7 +31,8 @@ pub(super) const FIELDS: usize = 10;
 /// A customer's fields, to be bound to [`field_columns`].
 pub(super) fn fields(customer: &Customer) -> [ToSqlOutput<'_>; FIELDS] {
     let mut absent = Absent(0);
-    let columns = [
+    let created_at = absent.note(6, &customer.created_at);
+    [
         text(absent.note(0, &customer.name)),
         text(absent.note(1, &customer.tier_name)),
         text(absent.note(2, &customer.tier_id)),
@@ -42,14 +43,12 @@ pub(super) fn fields(customer: &Customer) -> [ToSqlOutput<'_>; FIELDS] {
                 .map(|it| i64::from(*it)),
         ),
         integer(absent.note(5, &customer.member_count).copied()),
-        absent
-            .note(6, &customer.created_at)
-            .map_or(NULL, |at| ToSqlOutput::Owned(Value::Text(time::text(*at)))),
+        created_at.map_or(NULL, |at| ToSqlOutput::Owned(Value::Text(time::text(*at)))),
         text(absent.note(7, &customer.owner_user_id)),
         text(customer.extra.as_ref()),
-    ];
-    let [a, b, c, d, e, f, g, h, i] = columns;
-    [a, b, c, d, e, f, g, h, i, integer(Some(absent.0))]
+        // The last, when all fields have been noted.
+        integer(Some(absent.0)),
+    ]
 }
 
 /// The customer whose fields stand in `row` from column `first` on.

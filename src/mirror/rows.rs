@@ -7,10 +7,8 @@ use jiff::Timestamp;
 use rusqlite::types::Type;
 use rusqlite::{Connection, Row, ToSql};
 
-use crate::customer::CustomerId;
-
 use super::row::{At, micros_at, text_at};
-use super::{Error, Op};
+use super::{Error, Op, creation};
 
 /// In which order customers are given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +81,7 @@ macro_rules! customer_columns {
          unlisted_since, deleted_at"
     };
 }
+pub(super) use customer_columns;
 
 /// The columns of a [`VersionRow`] without the id, of the table that goes by `$table`.
 macro_rules! version_columns {
@@ -138,41 +137,8 @@ pub(super) fn customers<E: From<Error>>(
             );
             stream(connection, path, sql, &[], each)
         }
-        CustomerOrder::Creation => customers_by_creation(connection, path, each),
+        CustomerOrder::Creation => creation::customers(connection, path, each),
     }
-}
-
-/// Sorts keys in memory, 32 bytes a customer, and fetches each customer by its row.
-fn customers_by_creation<E: From<Error>>(
-    connection: &Connection,
-    path: &Path,
-    mut each: impl FnMut(&Row<'_>) -> rusqlite::Result<Result<(), E>>,
-) -> Result<(), E> {
-    let fail = |error| Error::sql(path, error);
-    let keys = creation_keys(connection).map_err(fail)?;
-    let sql = concat!(
-        "SELECT ",
-        customer_columns!(),
-        " FROM customers WHERE row = ?1"
-    );
-    let mut statement = connection.prepare_cached(sql).map_err(fail)?;
-    for (_, _, row) in keys {
-        statement.query_row([row], &mut each).map_err(fail)??;
-    }
-    Ok(())
-}
-
-/// When each customer was created, its id, its row: in that order.
-fn creation_keys(connection: &Connection) -> rusqlite::Result<Vec<(Option<i64>, [u8; 16], u32)>> {
-    let mut keys = connection
-        .prepare_cached("SELECT created_at, id, row FROM customers")?
-        .query_map([], |row| {
-            let id: CustomerId = row.get(1)?;
-            Ok((micros_at(row, 0)?, *id.as_bytes(), row.get(2)?))
-        })?
-        .collect::<Result<Vec<_>, _>>()?;
-    keys.sort_unstable();
-    Ok(keys)
 }
 
 /// Gives every version to `each`.
@@ -240,7 +206,7 @@ pub(super) fn changes<E: From<Error>>(
 }
 
 /// Hands row after row of a query to `each`, until it fails.
-fn stream<E: From<Error>>(
+pub(super) fn stream<E: From<Error>>(
     connection: &Connection,
     path: &Path,
     sql: &str,

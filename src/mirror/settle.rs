@@ -160,15 +160,15 @@ impl<'t> Settling<'t> {
         let was_queued = before.queued.as_ref().map(|queued| queued.reason);
         let newest = before.holds_newest(interval);
         let (version, answered) = match outcome {
-            Settlement::Found(customer) => (self.found(before, *customer, newest, false)?, true),
-            Settlement::Unlisted(customer) => (self.found(before, *customer, newest, true)?, true),
-            Settlement::Deleted { not_before } => (self.deleted(before, not_before)?, true),
+            Settlement::Found(customer) => (self.found(&before, *customer, newest, false)?, true),
+            Settlement::Unlisted(customer) => (self.found(&before, *customer, newest, true)?, true),
+            Settlement::Deleted { not_before } => (self.deleted(&before, not_before)?, true),
             Settlement::FromSummary { why: said } | Settlement::Inaccessible { said } => {
-                (self.listed(before, &said)?, false)
+                (self.listed(&before, &said)?, false)
             }
             Settlement::Rejected(raw) => {
                 rejected::put(self.connection, self.run, at, &raw)?;
-                (self.listed(before, &raw.why)?, false)
+                (self.listed(&before, &raw.why)?, false)
             }
             Settlement::Pending { why } => {
                 queue::note_attempt(self.connection, row, &why)?;
@@ -190,17 +190,20 @@ impl<'t> Settling<'t> {
     /// Its details are here.
     fn found(
         &self,
-        before: Before,
+        before: &Before,
         customer: Customer,
         newest: bool,
         unlisted: bool,
     ) -> rusqlite::Result<Option<Op>> {
-        let (mut kept, change) = self.turn(&before, customer);
+        let (mut kept, change) = self.turn(before, customer);
         kept.detail_verified_at = Some(before.at);
         if unlisted {
             kept.unlisted_since = kept.unlisted_since.or(Some(before.at));
         }
-        if let Some(listed) = before.queued.and_then(|queued| queued.listed)
+        if let Some(listed) = before
+            .queued
+            .as_ref()
+            .and_then(|queued| queued.listed.as_ref())
             && newest
         {
             kept.listed_fingerprint = Some(listed.fingerprint);
@@ -209,7 +212,7 @@ impl<'t> Settling<'t> {
     }
 
     /// All that there is of it is what the list says, where the list said anything.
-    fn listed(&self, before: Before, why: &str) -> rusqlite::Result<Option<Op>> {
+    fn listed(&self, before: &Before, why: &str) -> rusqlite::Result<Option<Op>> {
         queue::note_attempt(self.connection, before.row, why)?;
         let Some(listed) = before
             .queued
@@ -220,7 +223,7 @@ impl<'t> Settling<'t> {
         };
         let kept = before.kept.as_ref();
         let customer = with_summary(kept.map(|kept| &kept.customer), &listed.customer);
-        let (kept, change) = self.turn(&before, customer);
+        let (kept, change) = self.turn(before, customer);
         if change.is_none() {
             return Ok(None);
         }
@@ -231,7 +234,7 @@ impl<'t> Settling<'t> {
     /// first version, of when it was listed, and then its last.
     fn deleted(
         &self,
-        before: Before,
+        before: &Before,
         not_before: Option<Timestamp>,
     ) -> rusqlite::Result<Option<Op>> {
         let mut kept = match (&before.kept, &before.queued) {
@@ -245,7 +248,7 @@ impl<'t> Settling<'t> {
                     ..
                 }),
             ) => {
-                let (mut kept, change) = self.turn(&before, listed.customer.clone());
+                let (mut kept, change) = self.turn(before, listed.customer.clone());
                 kept.changed_at = *queued_at;
                 self.write(false, &kept, change)?;
                 kept

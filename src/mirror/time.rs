@@ -64,7 +64,7 @@ mod tests {
             0,
             1,
             1_770_110_062_000_000,
-            253_402_207_200_999_999,
+            253_402_207_199_999_999,
         ] {
             let at = Timestamp::from_microsecond(micros).expect("in range");
             let written = text(at);

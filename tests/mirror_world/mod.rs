@@ -1,7 +1,12 @@
 //! A mirror with a clock, a counter and a walk of its own, and a few words to speak to it in.
 #![allow(dead_code, reason = "each test binary uses its own part of it")]
+#![allow(
+    unreachable_pub,
+    reason = "a module that several test binaries include"
+)]
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+use std::fmt::Write;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -78,6 +83,12 @@ impl World {
         let spare = Mirror::open(&self.folder.path().join("spare.db")).unwrap();
         drop(std::mem::replace(&mut self.mirror, spare));
         self.mirror = Mirror::open(&self.path()).unwrap();
+    }
+
+    /// Closes the mirror; its files last as long as the folder.
+    pub fn close(self) -> TempDir {
+        drop(self.mirror);
+        self.folder
     }
 
     /// Takes a page in.
@@ -183,7 +194,7 @@ impl World {
         let mut text = String::new();
         while let Some(row) = rows.next().unwrap() {
             for column in 0..columns {
-                text += &format!("{:?} ", row.get_ref(column).unwrap());
+                write!(text, "{:?} ", row.get_ref(column).unwrap()).unwrap();
             }
             text.push('\n');
         }
