@@ -92,7 +92,7 @@ fn write_from(stage: &mut Stage<'_>, source: &Source<'_>, from: Option<Day>) -> 
     let mut daily = Daily::default();
     let mut newest = BTreeMap::from([(OPEN_GROUP, i64::MIN)]);
     let mut sorter = Sorter::new(stage.root());
-    source.mirror.versions(VersionOrder::Time, |version| {
+    source.mirror.versions(VersionOrder::Row, |version| {
         source.live.advance(1);
         daily.add(version);
         if version.valid_to.is_some_and(|valid_to| valid_to < first) {

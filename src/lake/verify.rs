@@ -24,7 +24,7 @@ use super::rows::{Position, Rows};
 use super::sorter::Sorter;
 use super::state::{State, touched_at};
 use super::table::Table;
-use super::{Error, changes, history, place, runs, writer};
+use super::{Error, changes, digest, history, place, runs};
 
 /// Something that is wrong: where, and what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ fn file(path: &Path, entry: &Entry) -> Result<(), String> {
     if bytes != entry.bytes {
         return Err(format!("{bytes} bytes instead of {}", entry.bytes));
     }
-    if writer::sha256_of(path).map_err(|error| error.to_string())? != entry.sha256 {
+    if digest::sha256_of(path).map_err(|error| error.to_string())? != entry.sha256 {
         return Err("another SHA-256 than when it was written".to_owned());
     }
     let rows = count(path).map_err(|error| error.to_string())?;
@@ -194,7 +194,7 @@ impl<'a> Verifier<'a> {
     fn versions(&self) -> Result<Vec<Finding>, Error> {
         let mut daily = Daily::default();
         let mut sorter = Sorter::new(&std::env::temp_dir());
-        self.mirror.versions(VersionOrder::Time, |version| {
+        self.mirror.versions(VersionOrder::Row, |version| {
             let Some(version) = self.as_published(version) else {
                 return Ok(());
             };
