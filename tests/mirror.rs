@@ -320,9 +320,10 @@ fn row_numbers_are_given_once() {
     let again = world.list(&[(summary(1), Verdict::New), (summary(1), Verdict::New)]);
     assert_eq!(again.iter().collect::<Vec<_>>(), [rows.min().unwrap()]);
     assert_eq!(world.known(1).unwrap().state, State::Queued);
-    assert_eq!(
-        world.mirror.queue(None, 9).unwrap()[0].key.reason,
-        Reason::New
+    let queued = world.mirror.queue(None, 9).unwrap();
+    assert!(
+        queued.iter().all(|it| it.key.reason == Reason::New),
+        "{queued:?}"
     );
 }
 

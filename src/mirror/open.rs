@@ -7,7 +7,7 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
@@ -209,13 +209,12 @@ fn to_latest(path: &Path, connection: &mut Connection) -> Result<(), Error> {
 }
 
 /// Copies the mirror to `<mirror>.schema-<schema>`, whole or not at all.
-fn back_up(connection: &Connection, path: &Path, schema: u32) -> Result<PathBuf, Error> {
+fn back_up(connection: &Connection, path: &Path, schema: u32) -> Result<(), Error> {
     let backup = beside(path, &format!(".schema-{schema}"));
     let unfinished = beside(&backup, ".new");
     new_file(&unfinished).map_err(|error| Error::io(&unfinished, error))?;
     connection
         .backup(MAIN_DB, &unfinished, None)
         .map_err(|error| Error::sql(&unfinished, error))?;
-    put_in_place(&unfinished, &backup)?;
-    Ok(backup)
+    put_in_place(&unfinished, &backup)
 }
