@@ -13,6 +13,7 @@ use crate::config::UuidEncoding;
 
 use super::cell::Cell;
 use super::column::Kind;
+use super::fields::id_bytes;
 use super::shape::Shape;
 
 /// Rows of a batch: few enough to stay in the processor's cache, many enough to be worth a hand-over.
@@ -92,7 +93,13 @@ impl Values {
 
     fn push(&mut self, cell: Cell<'_>) {
         match (self, cell) {
-            (Self::Text(values), Cell::Text(text)) => values.append_value(text),
+            // An id of the mirror is text in the one form that ids have.
+            (Self::Text(values) | Self::TextId(values), Cell::Text(text)) => {
+                values.append_value(text);
+            }
+            (Self::NativeId(values), Cell::Text(text)) => values
+                .append_value(id_bytes(text))
+                .expect("an id has as many bytes as its column"),
             (Self::Text(values) | Self::TextId(values), Cell::Null) => values.append_null(),
             (Self::TextId(values), Cell::Id(id)) => {
                 let mut text = Uuid::encode_buffer();

@@ -46,7 +46,7 @@ impl Provenance {
                 "twsync.schema_version".to_owned(),
                 SCHEMA_VERSION.to_string(),
             ),
-            ("twsync.table".to_owned(), table.view().to_owned()),
+            ("twsync.table".to_owned(), columns_of(table).to_owned()),
         ];
         if let Some(run) = newest.and_then(|newest| self.run_of(newest)) {
             stamp.push(("twsync.run".to_owned(), run.id.to_string()));
@@ -64,5 +64,13 @@ impl Provenance {
     fn run_of(&self, microseconds: i64) -> Option<&Report> {
         let at = instant(microseconds);
         self.runs.iter().rev().find(|run| run.started_at <= at)
+    }
+}
+
+/// Today's snapshot is the very file of the latest state, so both go by one name.
+const fn columns_of(table: Table) -> &'static str {
+    match table {
+        Table::Snapshot => Table::Current.view(),
+        other => other.view(),
     }
 }

@@ -16,8 +16,10 @@ use crate::mirror::{CustomerOrder, Reader, Snapshot, VersionOrder, VersionRow};
 use crate::report::Report;
 
 use super::calendar::{Day, instant};
+use super::cell::Cell;
 use super::comparison::Comparison;
 use super::daily::Daily;
+use super::fields::id_bytes;
 use super::manifest::{Entry, Manifest};
 use super::previous::Previous;
 use super::rows::{Position, Rows};
@@ -160,23 +162,28 @@ impl<'a> Verifier<'a> {
     }
 
     fn current(&self) -> Result<Option<Finding>, Error> {
-        let mut sorter = Sorter::new(&std::env::temp_dir());
-        let mut moved_on = HashSet::new();
-        self.mirror.customers(CustomerOrder::Row, |row| {
-            let state = State::from(row);
-            if touched_at(row) > self.state_at {
-                moved_on.insert(state.id());
-            } else if row.deleted_at.is_none() {
-                sorter.push(state.key(), state.cells())?;
+        let moved_on = self.moved_on()?;
+        let mut comparison = self.compare(Table::Current, &moved_on);
+        self.mirror.customers(CustomerOrder::Creation, |row| {
+            if row.deleted_at.is_none() {
+                let id = Cell::Id(id_bytes(row.id));
+                comparison.expect(State::from(row).cells(id));
             }
             Ok::<_, Error>(())
         })?;
-        let mut comparison = self.compare(Table::Current, &moved_on);
-        sorter.drain(|_, cells| {
-            comparison.expect(cells);
-            Ok(())
-        })?;
         Ok(comparison.end())
+    }
+
+    /// Customers of whom the mirror knows more than the generation could.
+    fn moved_on(&self) -> Result<HashSet<[u8; 16]>, Error> {
+        let mut moved_on = HashSet::new();
+        self.mirror.customers(CustomerOrder::Row, |row| {
+            if touched_at(row) > self.state_at {
+                moved_on.insert(id_bytes(row.id));
+            }
+            Ok::<_, Error>(())
+        })?;
+        Ok(moved_on)
     }
 
     fn changes(&self) -> Result<Option<Finding>, Error> {
