@@ -43,11 +43,13 @@ impl Batch {
 
     /// Appends a row: a cell for each column, in order.
     pub(super) fn push<'row>(&mut self, cells: impl IntoIterator<Item = Cell<'row>>) {
-        let mut cells = cells.into_iter();
-        for column in &mut self.columns {
-            column.push(cells.next().expect("a row has a cell for each column"));
-        }
-        debug_assert!(cells.next().is_none(), "a row has a column for each cell");
+        let mut columns = self.columns.iter_mut();
+        // Chained iterators are several times as fast from within as from without.
+        cells.into_iter().for_each(|cell| {
+            let column = columns.next().expect("a row has a column for each cell");
+            column.push(cell);
+        });
+        debug_assert!(columns.next().is_none(), "a row has a cell for each column");
         self.rows += 1;
     }
 

@@ -78,9 +78,9 @@ impl Sorter {
         cells: impl IntoIterator<Item = Cell<'row>>,
     ) -> Result<(), Error> {
         let start = self.rows.bytes.len();
-        for cell in cells {
-            cell.write(&mut self.rows.bytes);
-        }
+        cells
+            .into_iter()
+            .for_each(|cell| cell.write(&mut self.rows.bytes));
         self.rows.keys.push((key, start..self.rows.bytes.len()));
         if self.rows.bytes.len() >= self.run_bytes {
             self.spill().map_err(Error::io(&self.folder))?;
