@@ -16,7 +16,8 @@ use super::column::Kind;
 use super::fields::id_bytes;
 use super::shape::Shape;
 
-/// Rows of a batch: few enough to stay in the processor's cache, many enough to be worth a hand-over.
+/// Rows of a batch: few enough to stay in the processor's cache, many enough to be worth a
+/// hand-over.
 pub(super) const BATCH_ROWS: usize = 8192;
 
 /// A batch in the making.

@@ -1,8 +1,8 @@
 //! Threads that encode columns: each takes every batch, and of it every second column.
 //!
 //! Encoding (differences, dictionaries, compression, statistics, the filter of ids) is half of the
-//! work of publishing. The columns of a row group are independent of each other, so two threads halve it,
-//! and what comes out does not depend on who was faster.
+//! work of publishing. The columns of a row group are independent of each other, so two threads
+//! halve it, and what comes out does not depend on who was faster.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};

@@ -1,9 +1,10 @@
 //! Where the lake is, and how one generation takes another's place in one step.
 //!
 //! A generation is staged in a hidden folder beside the lake, on the same filesystem, and the two
-//! folders are exchanged. The one that was replaced stays there, as `.<lake>.previous`, until the next takes
-//! its place: a reader that has opened one of its folders and not yet listed it would find the
-//! folder empty if it were removed at once, and believe that. What both have is on disk once.
+//! folders are exchanged. The one that was replaced stays there, as `.<lake>.previous`, until the
+//! next takes its place: a reader that has opened one of its folders and not yet listed it would
+//! find the folder empty if it were removed at once, and believe that. What both have is on disk
+//! once.
 //!
 //! This file knows folders and names; what is in the files it does not know.
 
@@ -51,8 +52,8 @@ impl Place {
         Ok(path)
     }
 
-    /// Puts the folder `staged` where the lake is, in one step. What was there stays beside the lake
-    /// until this is called again.
+    /// Puts the folder `staged` where the lake is, in one step. What was there stays beside the
+    /// lake until this is called again.
     pub(super) fn exchange(&self, staged: &Path) -> Result<(), Error> {
         fail::fail_point!("lake-before-exchange");
         let previous = self.previous();

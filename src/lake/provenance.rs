@@ -1,9 +1,9 @@
 //! Which run a file's content is of.
 //!
 //! A file's footer names the run in which its newest row came about, not the run that happened to
-//! write the file: so a file is the same, byte for byte, as often as it is made from the same rows, and a
-//! run that changed nothing leaves every file of the tables alone. The run that published is in
-//! the manifest.
+//! write the file: so a file is the same, byte for byte, as often as it is made from the same rows,
+//! and a run that changed nothing leaves every file of the tables alone. The run that published is
+//! in the manifest.
 
 use crate::report::Report;
 

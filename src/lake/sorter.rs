@@ -1,7 +1,7 @@
 //! Sorts any number of rows in little memory: sorted runs go to a nameless file, then are merged.
 //!
-//! A sort in the mirror would cost more than all the rest of publishing. Rows are bytes here, made by
-//! [`Cell::write`](super::cell::Cell::write); only the key is looked at.
+//! A sort in the mirror would cost more than all the rest of publishing. Rows are bytes here, made
+//! by [`Cell::write`](super::cell::Cell::write); only the key is looked at.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -150,8 +150,8 @@ impl Rows {
         self.keys.sort_unstable_by_key(|(key, _)| *key);
     }
 
-    /// Sorts the rows and appends them to the file; answers with the emptied memory and how many bytes
-    /// were written.
+    /// Sorts the rows and appends them to the file; answers with the emptied memory and how many
+    /// bytes were written.
     fn write_sorted(mut self, file: &File) -> io::Result<(Self, u64)> {
         self.sort();
         let mut output = io::BufWriter::with_capacity(READ_AHEAD_BYTES, file);

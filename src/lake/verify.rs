@@ -1,8 +1,8 @@
 //! Proves that a lake is whole and says what the mirror says, or names what is wrong.
 //!
 //! The mirror may have gone on since the lake was published. So it is read as it stood at the
-//! instant that the lake speaks of: later versions are left out, versions that ended later are open, and
-//! customers that were verified since then are not compared in `current`.
+//! instant that the lake speaks of: later versions are left out, versions that ended later are
+//! open, and customers that were verified since then are not compared in `current`.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
