@@ -99,7 +99,7 @@ impl Daemon {
         stop: CancellationToken,
     ) -> Result<Self, Error> {
         let config = Arc::new(load()?);
-        config.credentials()?;
+        cycle::check(&config)?;
         let now = clock.now();
         let last_run = last_run(&config)?;
         Ok(Self {

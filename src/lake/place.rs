@@ -148,6 +148,9 @@ pub(super) fn make_file(path: &Path) -> Result<File, Error> {
 
 /// Waits until a folder's own entries are on disk. Never retried: what a failed fsync says is lost.
 pub(super) fn sync_folder(path: &Path) -> Result<(), Error> {
+    fail::fail_point!("lake-fsync", |_| Err(Error::io(path)(io::Error::other(
+        "a failpoint"
+    ))));
     File::open(path)
         .and_then(|folder| folder.sync_all())
         .map_err(Error::io(path))

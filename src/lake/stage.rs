@@ -153,6 +153,7 @@ impl<'previous> Stage<'previous> {
         } else {
             let target = self.target(&entry)?;
             fs::rename(&path, &target).map_err(Error::io(&target))?;
+            fail::fail_point!("lake-written");
             check(&target, &Shape::new(table, self.encoding), &entry)?;
         }
         self.entries.push(entry.clone());
