@@ -70,6 +70,10 @@ impl From<std::io::Error> for Failure {
     }
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "what serde calls it with"
+)]
 fn as_number<S: serde::Serializer>(exit: &Exit, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u8(*exit as u8)
 }
