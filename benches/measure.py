@@ -75,11 +75,11 @@ def once(environment, *arguments):
         text = out.read()
     if process.returncode != 0:
         sys.exit(f"twsync --once ended with {process.returncode}: {text}")
-    return json.loads(text), seconds, usage.ru_maxrss / 1024
+    return json.loads(text)["run"], seconds, usage.ru_maxrss / 1024
 
 
-def requests(report):
-    counts = report["counts"]
+def requests(run):
+    counts = run["counts"]
     return counts["list_requests"] + counts["detail_requests"] + counts["retries"]
 
 

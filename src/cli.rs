@@ -165,6 +165,15 @@ pub enum Command {
     },
     /// Publish the lake anew from the mirror; sends no request
     Snapshot,
+    /// What became of the customers, as one HTML file to read offline
+    ///
+    /// Customers over time, who came and left, trials, moves between tiers, and how well all of
+    /// it is proved. The file needs nothing but itself and names no customer.
+    Report {
+        /// Where to write it; - for stdout
+        #[arg(long, value_name = "FILE", default_value = "twsync-report.html")]
+        out: PathBuf,
+    },
     /// Prove that mirror, history and lake agree and are whole
     Verify,
     /// Before trusting it: settings, credentials, one page, disk, lock, clock

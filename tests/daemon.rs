@@ -67,6 +67,27 @@ async fn it_runs_at_its_start_publishes_and_stops_when_told() {
 }
 
 #[tokio::test]
+async fn it_serves_its_status_while_it_waits() {
+    let sandbox = sandbox().await;
+    let program = daemon(&sandbox, NEVER_SOON).env("TWSYNC_STATUS__LISTEN", "127.0.0.1:0");
+    let mut running = program.start(&[]);
+    let line = running.says("status page at").await;
+    let address = line
+        .split("http://")
+        .nth(1)
+        .expect("an address")
+        .trim_end_matches('/');
+    running.says("waiting").await;
+    for path in ["healthz", "readyz", "metrics", "api/status", ""] {
+        let answer = reqwest::get(format!("http://{address}/{path}"))
+            .await
+            .expect("an answer");
+        assert_eq!(answer.status(), 200, "/{path}");
+    }
+    stop(running).await;
+}
+
+#[tokio::test]
 async fn it_can_be_told_not_to_run_at_its_start() {
     let sandbox = sandbox().await;
     let program = daemon(&sandbox, NEVER_SOON).env("TWSYNC_SCHEDULE__RUN_AT_START", "false");

@@ -8,6 +8,8 @@ mod support;
 
 #[path = "faults/credentials.rs"]
 mod credentials;
+#[path = "faults/disk.rs"]
+mod disk;
 #[path = "faults/hostile.rs"]
 mod hostile;
 #[path = "faults/pacing.rs"]
@@ -16,8 +18,14 @@ mod pacing;
 mod paging;
 #[path = "faults/payload.rs"]
 mod payload;
+#[path = "faults/program.rs"]
+mod program;
 #[path = "faults/promise.rs"]
 mod promise;
+#[path = "faults/publishing.rs"]
+mod publishing;
+#[path = "faults/sqlite.rs"]
+mod sqlite;
 #[path = "faults/transport.rs"]
 mod transport;
 #[path = "faults/values.rs"]

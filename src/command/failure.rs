@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use serde::Serialize;
 
 use crate::report::Exit;
-use crate::{api, config, daemon, lake, mirror, sync};
+use crate::{api, chronicle, config, daemon, lake, mirror, sync};
 
 /// Why a command failed.
 #[derive(Clone, Debug, Serialize)]
@@ -61,7 +61,7 @@ macro_rules! from_errors_of {
     )*};
 }
 
-from_errors_of!(api, config, daemon, lake, mirror, sync);
+from_errors_of!(api, chronicle, config, daemon, lake, mirror, sync);
 
 impl From<std::io::Error> for Failure {
     /// For what the system refuses and nobody can foresee, like one more signal handler.

@@ -9,7 +9,7 @@ use crate::cli::Once;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::customer::CustomerId;
-use crate::daemon::cycle::cycle;
+use crate::daemon::cycle::{self, cycle};
 use crate::daemon::signals;
 use crate::report::{Exit, Live, Mode};
 use crate::sync::{Job, Surroundings};
@@ -38,7 +38,7 @@ pub(super) async fn refresh(
 }
 
 async fn answer(job: &Job, config: Config, terminal: &Terminal) -> Result<Exit, Failure> {
-    config.credentials()?;
+    cycle::check(&config)?;
     let config = Arc::new(config);
     let around = Surroundings {
         config: Arc::clone(&config),

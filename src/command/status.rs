@@ -30,12 +30,11 @@ fn text(overview: &Overview) -> String {
     ] {
         let _ = writeln!(text, "{BOLD}{name:<9}{BOLD:#}  {said}");
     }
-    let warnings = warnings(overview);
-    if !warnings.is_empty() {
+    if !overview.attention.is_empty() {
         text.push('\n');
     }
-    for warning in warnings {
-        let _ = writeln!(text, "{YELLOW}!{YELLOW:#} {warning}");
+    for sentence in &overview.attention {
+        let _ = writeln!(text, "{YELLOW}!{YELLOW:#} {}", tame(sentence));
     }
     if !overview.runs.is_empty() {
         text.push('\n');
@@ -116,47 +115,6 @@ fn next_run(overview: &Overview) -> String {
     }
 }
 
-/// What wants someone's attention, each with the way out.
-fn warnings(overview: &Overview) -> Vec<String> {
-    let mut warnings = Vec::new();
-    if overview.held > 0 {
-        warnings.push(format!(
-            "{} on hold. If they are meant to be gone: twsync --once --allow-deletions {}",
-            counted(overview.held, "deletion"),
-            overview.held
-        ));
-    }
-    let details = &overview.details;
-    let holds = details
-        .attainable_age_seconds
-        .is_some_and(|age| age <= details.max_age_seconds);
-    if !holds {
-        let really = details.attainable_age_seconds.map_or_else(
-            || "schedule and pace never come round to all details".to_owned(),
-            |age| {
-                let age = words::span(Duration::from_secs(age));
-                format!("schedule and pace come round to all details in {age} at best")
-            },
-        );
-        warnings.push(format!(
-            "{really}: raise sync.reverify_max or pace.requests_per_second, or run more often"
-        ));
-    }
-    if overview.customers.rejected_rows > 0 {
-        warnings.push(format!(
-            "{} of the API could not be taken: see the mirror's table rejected",
-            counted(overview.customers.rejected_rows, "row")
-        ));
-    }
-    if let Some(at) = overview.deleted_came_back_at {
-        warnings.push(format!(
-            "a deleted customer came back (first on {})",
-            instant(at)
-        ));
-    }
-    warnings
-}
-
 fn runs(overview: &Overview) -> String {
     let head = [
         "run", "took", "outcome", "grade", "requests", "added", "changed", "deleted",
@@ -219,7 +177,12 @@ mod tests {
 
     fn overview() -> Overview {
         Overview {
+            version: "0.0.0",
             now: at("2026-02-03T09:30:00Z"),
+            attention: Vec::new(),
+            as_of: Some(at("2026-02-03T09:00:12Z")),
+            age_seconds: Some(1_788),
+            late_before: Some(at("2026-02-03T08:00:00Z")),
             mirror: "data/mirror.db".to_owned(),
             lake: Some("data/lake".to_owned()),
             stale: false,
@@ -285,6 +248,7 @@ mod tests {
             Some(Outcome::Held),
         );
         held.reason = Some("400 of 12,345 are missing".to_owned());
+        overview.attention = vec!["400 deletions are on hold. \u{1b}[2J".to_owned()];
         overview.runs = vec![held, report("2026-02-03T07:00:00Z", None, None)];
         insta::assert_snapshot!(shown(&overview));
     }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use tokio::task::spawn_blocking;
 
 use super::Error;
+use crate::config::Config;
 use crate::lake::{self, Published};
 use crate::mirror::{self, Mirror};
 use crate::report::{Exit, Outcome, Report, Stage};
@@ -43,6 +44,20 @@ impl Cycled {
             error: Some(error.into()),
             ..Self::default()
         }
+    }
+}
+
+/// Looks for whatever can be found wrong before anything is asked for: credentials, and the place of
+/// the lake. Of the mirror, opening it says all there is to say.
+pub fn check(config: &Config) -> Result<(), Error> {
+    config.credentials()?;
+    if config.lake.path.is_none() {
+        return Ok(());
+    }
+    match lake::check(&config.lake) {
+        // Who publishes holds the mirror too, and the mirror knows who that is.
+        Err(lake::Error::Held { .. }) | Ok(()) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 

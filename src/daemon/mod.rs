@@ -10,6 +10,7 @@
 pub mod cycle;
 mod error;
 mod heartbeat;
+mod pages;
 mod schedule;
 mod service;
 pub mod signals;
@@ -33,6 +34,7 @@ use crate::{api, mirror, sync};
 use cycle::{Cycled, cycle};
 pub use error::Error;
 use heartbeat::Heartbeat;
+use pages::Pages;
 use schedule::Schedule;
 use watchdog::Watchdog;
 
@@ -57,11 +59,12 @@ pub async fn run(
     let mut daemon = Daemon::new(load, clock, live, stop)?;
     let mut hangups = signals::hangups().map_err(Error::set_up("signals"))?;
     let mut heartbeat = Heartbeat::start().await?;
+    daemon.serve_pages().await;
     service::ready("waiting for the schedule");
     let ended = loop {
         tokio::select! {
             () = told_to_stop.cancelled() => break daemon.finish().await,
-            _ = hangups.recv() => daemon.reload(),
+            _ = hangups.recv() => daemon.reload().await,
             cycled = daemon.cycled() => if let Err(error) = daemon.conclude(cycled) {
                 break Err(error);
             },
@@ -83,6 +86,7 @@ struct Daemon {
     stop: CancellationToken,
     schedule: Schedule,
     watchdog: Watchdog,
+    pages: Pages,
     /// The cycle under way.
     running: Option<JoinHandle<Cycled>>,
     /// When to run besides the schedule: at the start, and where a cycle is worth repeating.
@@ -99,12 +103,13 @@ impl Daemon {
         stop: CancellationToken,
     ) -> Result<Self, Error> {
         let config = Arc::new(load()?);
-        config.credentials()?;
+        cycle::check(&config)?;
         let now = clock.now();
         let last_run = last_run(&config)?;
         Ok(Self {
             schedule: Schedule::new(config.schedule.clone(), last_run, now),
             watchdog: Watchdog::new(&config, Instant::now()),
+            pages: Pages::default(),
             also_at: config.schedule.run_at_start.then_some(now),
             load,
             config,
@@ -174,13 +179,20 @@ impl Daemon {
         Ok(())
     }
 
-    fn reload(&mut self) {
+    async fn serve_pages(&mut self) {
+        self.pages
+            .serve(&self.config, &self.clock, &self.live)
+            .await;
+    }
+
+    async fn reload(&mut self) {
         service::reloading();
         match (self.load)() {
             Ok(config) => {
                 self.schedule.change(config.schedule.clone());
                 self.watchdog = Watchdog::new(&config, Instant::now());
                 self.config = Arc::new(config);
+                self.serve_pages().await;
                 tracing::info!("settings read anew; a run under way keeps its own");
             }
             Err(error) => {
@@ -196,6 +208,7 @@ impl Daemon {
         if self.running.is_some() {
             say(&self.cycled().await);
         }
+        self.pages.end().await;
         tracing::info!("stopped");
         Ok(Exit::Done)
     }

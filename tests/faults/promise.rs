@@ -103,3 +103,12 @@ pub(crate) fn only_rejected(copying: &Copying) -> (String, String, String) {
     };
     (one("raw"), one("why"), one("run_id"))
 }
+
+/// One fault of the list for each way in which the API can end a run.
+pub(crate) fn run_enders() -> [(Action, Exit); 3] {
+    [
+        (Action::html(), Exit::NotThisApi),
+        (Action::filler_headers(10_000), Exit::Unavailable),
+        (Action::status(403), Exit::Refused),
+    ]
+}

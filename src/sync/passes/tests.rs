@@ -169,7 +169,9 @@ fn somebody_past_the_end_makes_the_counts_worthless() {
     passes.taken(&answer(1, 1, &somebody)).expect("page 1");
     passes.taken(&answer(2, 1, &rows([]))).expect("nobody");
     assert_eq!(passes.totals(), Totals::Meant);
-    passes.taken(&answer(3, 1, &rows([9]))).expect("page 3 of 1");
+    passes
+        .taken(&answer(3, 1, &rows([9])))
+        .expect("page 3 of 1");
     assert_eq!(passes.totals(), Totals::Unproved);
 }
 

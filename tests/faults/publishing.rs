@@ -1,0 +1,169 @@
+//! The lake while it is published: whoever reads sees one generation, whole, or the one before.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use twsync::lake::{self, Error, Published};
+use twsync::report::{Exit, Live};
+use twsync::sandbox::Place;
+
+use crate::program::Program;
+use crate::support::Copying;
+
+/// A copy, and the lake that is made of it.
+async fn published(customers: usize) -> Copying {
+    let copying = Copying::of(customers).await;
+    copying.run().await.ok();
+    publish(&copying).unwrap();
+    copying
+}
+
+fn publish(copying: &Copying) -> Result<Published, Error> {
+    let (settings, mirror) = (&copying.config.lake, copying.mirror_path());
+    lake::publish(settings, &mirror, None, &copying.clock(), &Live::default())
+}
+
+fn folder(copying: &Copying) -> &Path {
+    copying.config.lake.path.as_deref().unwrap()
+}
+
+fn rows(file: File) -> usize {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+        .unwrap()
+        .build()
+        .unwrap();
+    reader.map(|batch| batch.unwrap().num_rows()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_in_mid_query_keeps_its_files() {
+    let copying = published(120).await;
+    let path = folder(&copying).join("current/customers.parquet");
+    let begun = File::open(&path).unwrap();
+    for _ in 0..3 {
+        copying.world().insert(Place::Tail);
+        copying.run().await.ok();
+        publish(&copying).unwrap();
+    }
+    assert_eq!(rows(begun), 120);
+    assert_eq!(rows(File::open(&path).unwrap()), 123);
+}
+
+/// The file of `current` and that of the day's snapshot are one file under two names: whoever sees
+/// two, or a folder with two files, has seen a mixture.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_glob_at_any_moment_sees_one_whole_generation() {
+    let copying = published(20).await;
+    let done = Arc::new(AtomicBool::new(false));
+    let (ended, day) = (
+        Arc::clone(&done),
+        folder(&copying).join("customers_snapshot/snapshot_date=2026-11-01"),
+    );
+    let reader = std::thread::spawn(move || {
+        let mut seen = BTreeSet::new();
+        while !ended.load(Ordering::Relaxed) {
+            let entries = fs::read_dir(&day).expect("the lake is always there");
+            let names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+            assert_eq!(names.len(), 1, "{names:?}");
+            seen.extend(names);
+        }
+        seen
+    });
+    for _ in 0..15 {
+        copying.world().insert(Place::Tail);
+        copying.run().await.ok();
+        publish(&copying).unwrap();
+    }
+    done.store(true, Ordering::Relaxed);
+    assert!(
+        reader.join().unwrap().len() > 2,
+        "it looked while generations changed"
+    );
+}
+
+/// Turns one bit of each staged file.
+fn damage(parent: &Path) {
+    let staging = fs::read_dir(parent)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    for folder in staging.filter(|path| path.to_string_lossy().contains(".staging-")) {
+        let mut folders = vec![folder];
+        while let Some(folder) = folders.pop() {
+            for path in fs::read_dir(folder)
+                .unwrap()
+                .map(|entry| entry.unwrap().path())
+            {
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let file = File::options().read(true).write(true).open(&path).unwrap();
+                let (at, mut byte) = (file.metadata().unwrap().len() / 2, [0]);
+                file.read_exact_at(&mut byte, at).unwrap();
+                file.write_all_at(&[byte[0] ^ 1], at).unwrap();
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_not_as_it_was_written_is_not_published() {
+    let copying = published(120).await;
+    let manifest = || fs::read_to_string(folder(&copying).join("manifest.json")).unwrap();
+    let before = manifest();
+    copying.world().insert(Place::Tail);
+    copying.run().await.ok();
+    let parent = copying.folder.path().to_owned();
+    fail::cfg_callback("lake-written", move || damage(&parent)).unwrap();
+    let error = publish(&copying).unwrap_err();
+    fail::remove("lake-written");
+    assert_eq!(error.exit(), Exit::CannotWrite);
+    assert!(
+        error.to_string().contains("not as it was written"),
+        "{error}"
+    );
+    assert_eq!(manifest(), before, "the last good lake stays");
+    publish(&copying).unwrap();
+    let findings = lake::verify(&copying.config.lake, &copying.mirror_path()).unwrap();
+    assert_eq!(findings, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_customers_after_many_are_a_hold_and_the_last_lake_stays() {
+    let program = Program::of(20).await;
+    program.once().await.with(Exit::Done);
+    for id in program.sandbox.world().listed_ids() {
+        program.sandbox.world().delete(id);
+    }
+    program.once().await.with(Exit::Held);
+    let current = File::open(program.lake().join("current/customers.parquet")).unwrap();
+    assert_eq!(rows(current), 20);
+    program
+        .run(&["--once", "--allow-deletions", "20"])
+        .await
+        .with(Exit::Done);
+    let current = File::open(program.lake().join("current/customers.parquet")).unwrap();
+    assert_eq!(rows(current), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_fails_leaves_the_last_good_lake() {
+    let program = Program::of(120).await;
+    program.once().await.with(Exit::Done);
+    let generation = program.generation();
+    for (action, exit) in crate::promise::run_enders() {
+        let fault =
+            program.fault(twsync::sandbox::Rule::on(twsync::sandbox::On::List).does(action));
+        program.once().await.with(exit);
+        assert_eq!(program.generation(), generation, "after {exit:?}");
+        fault.lift();
+    }
+    program.once().await.with(Exit::Done);
+    assert_ne!(program.generation(), generation);
+    program.is_whole().await;
+}
