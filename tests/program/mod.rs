@@ -152,6 +152,12 @@ impl Running {
         panic!("it ended and never said {what:?}: {:#?}", self.heard);
     }
 
+    /// How many lines of the log said this so far.
+    pub fn heard(&self, what: &str) -> usize {
+        let lines = self.heard.iter();
+        lines.filter(|line| line.contains(what)).count()
+    }
+
     /// Waits until its answer says this, and tells the whole line.
     pub async fn answers(&mut self, what: &str) -> String {
         while let Some(line) = self.answer.next_line().await.unwrap() {
