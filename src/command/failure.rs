@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 
 use serde::Serialize;
 
-use crate::report::Exit;
+use crate::report::{Exit, in_one_line};
 use crate::{api, chronicle, config, daemon, lake, mirror, sync};
 
 /// Why a command failed.
@@ -30,8 +30,7 @@ impl Failure {
 
     /// `error` with all its causes.
     pub fn of(error: &(dyn StdError + 'static), hint: String, exit: Exit) -> Self {
-        let causes = std::iter::successors(error.source(), |cause| (*cause).source());
-        let what = causes.fold(error.to_string(), |what, cause| format!("{what}: {cause}"));
+        let what = in_one_line(error);
         Self { what, hint, exit }
     }
 

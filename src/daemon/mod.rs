@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::mirror::Mirror;
-use crate::report::{Exit, Grade, Live, Mode, Outcome};
+use crate::report::{Exit, Grade, Live, Mode, Outcome, in_one_line};
 use crate::sync::{Job, Surroundings};
 use crate::{api, mirror, sync};
 
@@ -169,7 +169,8 @@ impl Daemon {
         let is_first = !std::mem::replace(&mut self.has_run, true);
         match cycled.error {
             Some(error) if is_first && wants_its_owner(error.exit()) => return Err(error),
-            _ => {}
+            Some(error) => complain(&error),
+            None => {}
         }
         let upcoming = self.schedule.upcoming();
         let next = upcoming.into_iter().chain(self.also_at).min();
@@ -206,7 +207,11 @@ impl Daemon {
     async fn finish(&mut self) -> Result<Exit, Error> {
         service::stopping();
         if self.running.is_some() {
-            say(&self.cycled().await);
+            let cycled = self.cycled().await;
+            say(&cycled);
+            // That it was stopped is no news.
+            let error = cycled.error.filter(|error| error.exit() != Exit::Partial);
+            error.iter().for_each(complain);
         }
         self.pages.end().await;
         tracing::info!("stopped");
@@ -256,15 +261,14 @@ fn say(cycled: &Cycled) {
             "run ended"
         );
     }
-    if let Some(error) = &cycled.error {
-        let error_chain = chain(error);
-        tracing::error!(hint = error.hint(), "{error_chain}");
-    }
 }
 
-fn chain(error: &Error) -> String {
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| (*cause).source());
-    causes.fold(error.to_string(), |chain, cause| {
-        format!("{chain}: {cause}")
-    })
+/// Says why a cycle ended before its end. What goes on by itself is a warning.
+fn complain(error: &Error) {
+    let (what, hint) = (in_one_line(error), error.hint());
+    if error.exit() == Exit::Partial {
+        tracing::warn!(hint, "{what}");
+    } else {
+        tracing::error!(hint, "{what}");
+    }
 }
