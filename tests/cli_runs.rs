@@ -119,7 +119,7 @@ async fn many_deletions_wait_for_a_decision() {
     );
     let status = program.run(&["status"]).await.exits(0);
     assert!(
-        status.stdout.contains("20 deletions on hold"),
+        status.stdout.contains("20 deletions are on hold"),
         "{}",
         status.stdout
     );

@@ -81,12 +81,24 @@ fn details(details: &Details, now: Timestamp) -> String {
         || "none verified yet".to_owned(),
         |at| format!("oldest verified {}", ago(at, now)),
     );
-    let bound = span(details.max_age_seconds);
+    let attainable = details.attainable_age_seconds.map_or_else(
+        || "none can be held".to_owned(),
+        |age| format!("{} can be held", span(age)),
+    );
+    let bound = format!("{} ({attainable})", span(details.max_age_seconds));
     let overdue = match details.overdue {
         0 => String::new(),
         number => format!(", {} overdue", count(number)),
     };
-    format!("{oldest}{overdue}; bound {bound}")
+    let missed = match details.reverified {
+        0 => String::new(),
+        asked => format!(
+            "; {} of {} asked again had changed unseen by the list",
+            count(details.reverified_changed),
+            count(asked)
+        ),
+    };
+    format!("{oldest}{overdue}; bound {bound}{missed}")
 }
 
 fn waiting(overview: &Overview) -> String {
@@ -200,6 +212,8 @@ mod tests {
                 max_age_seconds: 604_800,
                 attainable_age_seconds: Some(25_200),
                 overdue: 0,
+                reverified: 12_000,
+                reverified_changed: 3,
             },
             queue: BTreeMap::new(),
             held: 0,

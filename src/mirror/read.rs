@@ -145,6 +145,10 @@ pub struct Standing {
     pub held: u64,
     /// When the details of the living customer that was verified longest ago were verified.
     pub oldest_verified_at: Option<Timestamp>,
+    /// Details that all runs asked for again only because they were old.
+    pub reverified: u64,
+    /// Of those, how many had changed without a trace in the list.
+    pub reverified_changed: u64,
 }
 
 impl Snapshot<'_> {
@@ -260,5 +264,7 @@ fn standing(connection: &Connection) -> rusqlite::Result<Standing> {
         queued: queue::lengths(connection)?,
         held: runs::held(connection)?,
         oldest_verified_at: living::oldest_verified_at(connection)?,
+        reverified: count("SELECT coalesce(sum(reverified), 0) FROM runs")?,
+        reverified_changed: count("SELECT coalesce(sum(reverified_changed), 0) FROM runs")?,
     })
 }

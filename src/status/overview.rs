@@ -99,6 +99,10 @@ pub struct Details {
     pub attainable_age_seconds: Option<u64>,
     /// Details that are older than they should be.
     pub overdue: u64,
+    /// Details that were asked for again only because they were old, in all runs.
+    pub reverified: u64,
+    /// Of those, how many had changed without a trace in the list: how often the list misses one.
+    pub reverified_changed: u64,
 }
 
 /// What the server lets through.
@@ -147,6 +151,8 @@ impl Overview {
                 max_age_seconds: config.sync.max_detail_age.as_secs(),
                 attainable_age_seconds: attainable_age(config, standing.alive, &pace, now),
                 overdue: snapshot.due_len(before(now, config.sync.max_detail_age))?,
+                reverified: standing.reverified,
+                reverified_changed: standing.reverified_changed,
             },
             queue: (standing.queued.iter())
                 .map(|(why, number)| (word(*why), *number))
