@@ -3,7 +3,8 @@
 
     benches/measure.py backfill | quiet | paced | million | snapshot | all
 
-Needs: a release build (cargo build --release), wrk, and for `snapshot` the Python package duckdb.
+Needs: release builds (cargo build --release --example bare_loop, then cargo build --release), wrk,
+and for `snapshot` the Python package duckdb.
 The sandbox runs as a process of its own; wrk and twsync ask it for the same URLs, one after the
 other, with as many connections.
 """
@@ -26,9 +27,21 @@ CONNECTIONS = 32
 TOKEN = "sandbox-token"
 
 
-def binary():
+def built(path):
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    return str(target / "release" / "twsync")
+    return str(target / "release" / path)
+
+
+def binary():
+    return built("twsync")
+
+
+def bare_loop(url, pages):
+    """What a reqwest loop reaches that only parses: the floor under any client built on it."""
+    said = subprocess.run(
+        [built("examples/bare_loop"), url, TOKEN, str(pages), str(CONNECTIONS)],
+        check=True, capture_output=True, text=True).stdout
+    return json.loads(said)
 
 
 @contextlib.contextmanager
@@ -75,11 +88,11 @@ def once(environment, *arguments):
         text = out.read()
     if process.returncode != 0:
         sys.exit(f"twsync --once ended with {process.returncode}: {text}")
-    return json.loads(text), seconds, usage.ru_maxrss / 1024
+    return json.loads(text)["run"], seconds, usage.ru_maxrss / 1024
 
 
-def requests(report):
-    counts = report["counts"]
+def requests(run):
+    counts = run["counts"]
     return counts["list_requests"] + counts["detail_requests"] + counts["retries"]
 
 
@@ -117,7 +130,7 @@ def say(name, ratio, bound, better, **figures):
     kept = ratio >= bound if better == "more" else ratio <= bound
     shown = "  ".join(f"{key} {value:,.2f}" for key, value in figures.items())
     sign = "≥" if better == "more" else "≤"
-    print(f"{'ok  ' if kept else 'MISS'} {name}: {ratio:.3f} (wanted {sign} {bound})   {shown}", flush=True)
+    print(f"{'ok  ' if kept else 'MISS'} {name}: {ratio:.3f} (wanted {sign} {bound:.3g})   {shown}", flush=True)
 
 
 def backfill(customers=20_000):
@@ -126,10 +139,12 @@ def backfill(customers=20_000):
     with sandbox(customers) as url, tempfile.TemporaryDirectory() as folder:
         paths = list_paths(pages) + [f"/admin/customer/{one}" for one in ids(url, pages)]
         reached = wrk(url, paths)
+        bare = bare_loop(url, pages)["requests_per_second"]
         report, seconds, peak = once(settings(url, folder, 1e9))
         rate = requests(report) / seconds
         say("backfill, requests a second ÷ wrk's", rate / reached, 0.35, "more",
             ours=rate, wrk=reached, seconds=seconds)
+        say("backfill, requests a second ÷ a bare loop's", rate / bare, 0.35 / 0.62, "more", bare=bare)
         say("backfill, peak memory in MiB", peak, 60, "less")
 
 
@@ -142,6 +157,8 @@ def quiet(customers=100_000):
         reached = wrk(url, list_paths(pages))
         report, seconds, peak = once(environment | {"TWSYNC_LAKE__PATH": ""})
         rate = requests(report) / seconds
+        bare = bare_loop(url, pages)["pages_per_second"]
+        say("nothing new, pages a second ÷ a bare loop's", rate / bare, 0.5 / 0.62, "more", bare=bare)
         say("nothing new, pages a second ÷ wrk's", rate / reached, 0.5, "more",
             ours=rate, wrk=reached, seconds=seconds, peak_MiB=peak)
 

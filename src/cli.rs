@@ -11,6 +11,13 @@ use clap_complete::Shell;
 
 use crate::customer::CustomerId;
 
+const LONG_ABOUT: &str = "\
+A faithful local copy of every ThreatWinds billing customer
+
+twsync walks the customer list, asks for the details that are new, changed or due, and keeps them in
+a SQLite mirror with every version, and in a Parquet lake that is right whenever you look. Without a
+command it is a daemon that syncs on its schedule.";
+
 const EXAMPLES: &str = "\
 Examples:
   twsync demo                         See it work, without credentials
@@ -19,14 +26,7 @@ Examples:
   twsync -c /etc/twsync/twsync.toml   The daemon, on its schedule
   twsync status                       How fresh the copy is, and how much of it is proved";
 
-const EXAMPLES_AND_EXIT_CODES: &str = "\
-Examples:
-  twsync demo                         See it work, without credentials
-  TWSYNC_API__TOKEN=… twsync check    Before trusting it: credentials, role, disk, clock
-  twsync --once                       One sync, then exit; resumes one that was cut short
-  twsync -c /etc/twsync/twsync.toml   The daemon, on its schedule
-  twsync status                       How fresh the copy is, and how much of it is proved
-
+const EXIT_CODES_AND_SETTINGS: &str = "\
 Exit codes:
    0  done; the walk is proved complete, or converged
    1  a fault of twsync itself
@@ -45,17 +45,15 @@ Settings:
   then environment variables (api.page_size is TWSYNC_API__PAGE_SIZE), then --set. `twsync config`
   lists them all. $TWSYNC_LOG filters the log, like \"twsync=debug\".";
 
-/// A faithful local copy of every ThreatWinds billing customer
-///
-/// twsync walks the customer list, asks for the details that are new, changed or due, and keeps
-/// them in a SQLite mirror with every version, and in a Parquet lake that is right whenever you
-/// look. Without a command it is a daemon that syncs on its schedule.
+/// What this process was called with.
 #[derive(Debug, Parser)]
 #[command(
     name = "twsync",
     version,
+    about = "A faithful local copy of every ThreatWinds billing customer",
+    long_about = LONG_ABOUT,
     after_help = EXAMPLES,
-    after_long_help = EXAMPLES_AND_EXIT_CODES,
+    after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES_AND_SETTINGS}"),
     disable_help_subcommand = true,
     subcommand_value_name = "COMMAND"
 )]
@@ -85,13 +83,21 @@ pub struct Global {
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub quiet: u8,
     /// How log lines are written to stderr
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    #[arg(long, global = true, value_name = "text|json", default_value = "text")]
+    #[arg(hide_default_value = true, hide_possible_values = true)]
     pub log_format: Format,
     /// How results are written to stdout
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    #[arg(long, global = true, value_name = "text|json", default_value = "text")]
+    #[arg(hide_default_value = true, hide_possible_values = true)]
     pub output: Format,
     /// When to use colors
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "auto|always|never",
+        default_value = "auto"
+    )]
+    #[arg(hide_default_value = true, hide_possible_values = true)]
     pub color: ColorChoice,
 }
 
@@ -159,6 +165,15 @@ pub enum Command {
     },
     /// Publish the lake anew from the mirror; sends no request
     Snapshot,
+    /// What became of the customers, as one HTML file to read offline
+    ///
+    /// Customers over time, who came and left, trials, moves between tiers, and how well all of
+    /// it is proved. The file needs nothing but itself and names no customer.
+    Report {
+        /// Where to write it; - for stdout
+        #[arg(long, value_name = "FILE", default_value = "twsync-report.html")]
+        out: PathBuf,
+    },
     /// Prove that mirror, history and lake agree and are whole
     Verify,
     /// Before trusting it: settings, credentials, one page, disk, lock, clock

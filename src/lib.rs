@@ -20,6 +20,8 @@ pub mod lake;
 pub mod daemon;
 pub mod status;
 
+pub mod chronicle;
+
 pub mod sandbox;
 
 pub mod cli;

@@ -147,6 +147,12 @@ pub enum Exit {
     Config = 78,
 }
 
+/// An error with all its causes, in one line.
+pub fn in_one_line(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
+}
+
 /// What a run counted. Every field is a column of the same name in the mirror's and the lake's `runs`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {

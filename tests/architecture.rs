@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const TOP: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Crates that one module owns, and the folder under `src` that may name them.
-const OWNED: [(&str, &str); 8] = [
+const OWNED: [(&str, &str); 10] = [
     ("rusqlite", "mirror"),
     ("rusqlite_migration", "mirror"),
     ("reqwest", "api"),
@@ -17,6 +17,8 @@ const OWNED: [(&str, &str); 8] = [
     ("parquet", "lake"),
     ("tokio_cron_scheduler", "daemon"),
     ("indicatif", "command"),
+    ("plotters", "chronicle"),
+    ("prometheus_client", "status"),
 ];
 
 struct Source {

@@ -482,6 +482,7 @@ fn a_group_of_details_claims_no_more_than_each_of_them() {
             received: sent + 5,
         },
         at: at(70),
+        is_sighting: true,
         outcome,
     };
     let group = vec![

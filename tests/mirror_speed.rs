@@ -56,6 +56,7 @@ fn detail(number: u32) -> Settled {
             received: 10_000_001 + u64::from(number),
         },
         at: at(i64::from(number) / 10),
+        is_sighting: true,
         outcome: Settlement::Found(Box::new(customer)),
     }
 }

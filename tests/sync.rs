@@ -5,7 +5,7 @@ mod support;
 use jiff::SignedDuration;
 use support::Copying;
 use twsync::report::{Exit, Grade, Mode, Outcome};
-use twsync::sandbox::{Dialect, Items, Options, Order, Place, World};
+use twsync::sandbox::{Action, Dialect, Items, On, Options, Order, Place, Rule, World};
 use twsync::sync::Job;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -309,6 +309,32 @@ async fn a_budget_is_kept_to_the_request_and_the_next_run_goes_on() {
         copying.number("SELECT count(*) FROM customer_versions WHERE op = 'baseline'"),
         250
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_cache_answers_proves_nothing_and_neither_after_a_restart() {
+    let copying = Copying::of(250).await;
+    let stale = Rule::on(On::List)
+        .times(3)
+        .does(Action::add_header("age", "7"));
+    copying.sandbox.faults().add(stale);
+    let job = Job {
+        requests_max: Some(10),
+        ..Job::of(Mode::Sync)
+    };
+    let cut = copying.run_job(job).await;
+    assert!(
+        cut.warnings.iter().any(|warning| warning.contains("cache")),
+        "{:?}",
+        cut.warnings
+    );
+    let ran = copying.run().await.ok();
+    assert_eq!(ran.report.grade, Some(Grade::Complete));
+    assert!(
+        cut.lists + ran.lists >= 3 + 3,
+        "a pass of a cache's and one that counts"
+    );
+    copying.assert_mirror_equals_world();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -53,6 +53,8 @@ pub struct Page {
     pub received_at: Timestamp,
     /// A cache answered (`Age` above 0): the page may be older than its interval, and proves nothing.
     pub from_cache: bool,
+    /// What time it was by the server's clock, in whole seconds, where it said so.
+    pub server_time: Option<Timestamp>,
     /// The dialect that the answer spoke; never [`Dialect::Auto`].
     pub dialect: Dialect,
 }

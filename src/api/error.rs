@@ -4,6 +4,7 @@
 
 use jiff::Timestamp;
 
+use crate::config;
 use crate::report::Exit;
 
 /// A cause from below, carried along and never repeated in the text above it.
@@ -53,6 +54,9 @@ pub enum Error {
     /// The run was told to stop.
     #[error("stopped before the next request")]
     Stopped,
+    /// There are no credentials, or they can't be read.
+    #[error(transparent)]
+    Credentials(#[from] config::Error),
     /// The settings can't be used to speak to the API.
     #[error("{what}")]
     Settings {
@@ -72,6 +76,7 @@ impl Error {
             Self::NotThisApi { .. } | Self::NoContent { .. } => Exit::NotThisApi,
             Self::Refused { .. } => Exit::Refused,
             Self::AskedToWait { .. } | Self::BudgetSpent | Self::Stopped => Exit::Partial,
+            Self::Credentials(error) => error.exit(),
             Self::Settings { .. } => Exit::Config,
         }
     }
@@ -95,6 +100,7 @@ impl Error {
                 "Run it again after that; a sooner run would keep to it too."
             }
             Self::BudgetSpent | Self::Stopped => "Run it again: it goes on where it stopped.",
+            Self::Credentials(error) => return error.hint(),
             Self::Settings { .. } => "Correct the `[api]` section or its environment variables.",
         }
         .to_owned()

@@ -15,6 +15,7 @@ use super::credentials::{Credentials, Shown};
 use super::error::Error;
 use super::gate::Gate;
 use super::retry::{Tokens, backoff};
+use super::retry_after;
 use super::transport::{Failure, Reply, Transport};
 use super::verdict::{self, Again, Judged, Verdict};
 use crate::clock::Clock;
@@ -56,6 +57,8 @@ pub(super) struct Arrival {
     pub(super) interval: Interval,
     pub(super) received_at: Timestamp,
     pub(super) from_cache: bool,
+    /// What time the server says it is.
+    pub(super) server_time: Option<Timestamp>,
 }
 
 /// One attempt that went over the wire.
@@ -129,15 +132,17 @@ impl Exchange {
         self.live.request();
         let sent = self.counted.next();
         let received = self.transport.get(url, &shown).await;
+        let headers = received.as_ref().ok().map(|reply| &reply.headers);
         let at = Arrival {
             interval: Interval {
                 sent,
                 received: self.counted.next(),
             },
             received_at: self.clock.now(),
-            from_cache: received
-                .as_ref()
-                .is_ok_and(|reply| verdict::is_from_cache(&reply.headers)),
+            from_cache: headers.is_some_and(verdict::is_from_cache),
+            server_time: headers
+                .and_then(retry_after::made_at)
+                .and_then(|time| time.try_into().ok()),
         };
         let status = received.as_ref().map_or(0, |reply| reply.status);
         if status == 429 {

@@ -202,6 +202,7 @@ fn into_page(number: u32, body: ListBody, at: Arrival) -> Page {
         interval: at.interval,
         received_at: at.received_at,
         from_cache: at.from_cache,
+        server_time: at.server_time,
         dialect: envelope.dialect,
     }
 }

@@ -14,12 +14,15 @@ pub(super) const WAIT_MAX: Duration = Duration::from_hours(31 * 24);
 /// The longest wait that the headers ask for, if they ask for one that can be understood.
 /// `received_at` stands in for a missing `Date`.
 pub(super) fn wait(headers: &HeaderMap, received_at: Timestamp) -> Option<Duration> {
-    let made_at = headers
-        .get(DATE)
-        .and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok())
-        .unwrap_or_else(|| SystemTime::from(received_at));
+    let made_at = made_at(headers).unwrap_or_else(|| SystemTime::from(received_at));
     let values = headers.get_all(RETRY_AFTER).into_iter();
     longest(values.filter_map(|value| value.to_str().ok()), made_at)
+}
+
+/// When the answer was made, by the server's clock (RFC 9110, section 6.6.1); whole seconds.
+pub(super) fn made_at(headers: &HeaderMap) -> Option<SystemTime> {
+    let date = headers.get(DATE)?.to_str().ok()?;
+    httpdate::parse_http_date(date).ok()
 }
 
 /// The longest of several; zero, the past and what can't be understood are no hint at all.

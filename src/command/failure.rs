@@ -4,8 +4,8 @@ use std::error::Error as StdError;
 
 use serde::Serialize;
 
-use crate::report::Exit;
-use crate::{api, config, daemon, lake, mirror, sync};
+use crate::report::{Exit, in_one_line};
+use crate::{api, chronicle, config, daemon, lake, mirror, sync};
 
 /// Why a command failed.
 #[derive(Clone, Debug, Serialize)]
@@ -30,8 +30,7 @@ impl Failure {
 
     /// `error` with all its causes.
     pub fn of(error: &(dyn StdError + 'static), hint: String, exit: Exit) -> Self {
-        let causes = std::iter::successors(error.source(), |cause| (*cause).source());
-        let what = causes.fold(error.to_string(), |what, cause| format!("{what}: {cause}"));
+        let what = in_one_line(error);
         Self { what, hint, exit }
     }
 
@@ -61,7 +60,7 @@ macro_rules! from_errors_of {
     )*};
 }
 
-from_errors_of!(api, config, daemon, lake, mirror, sync);
+from_errors_of!(api, chronicle, config, daemon, lake, mirror, sync);
 
 impl From<std::io::Error> for Failure {
     /// For what the system refuses and nobody can foresee, like one more signal handler.
@@ -70,6 +69,10 @@ impl From<std::io::Error> for Failure {
     }
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "what serde calls it with"
+)]
 fn as_number<S: serde::Serializer>(exit: &Exit, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u8(*exit as u8)
 }

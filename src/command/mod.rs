@@ -15,6 +15,7 @@ mod once;
 mod plan;
 pub mod process;
 mod progress;
+mod report;
 mod sandbox;
 mod service;
 mod snapshot;
@@ -58,6 +59,7 @@ fn run_command(command: Command, global: &Global, terminal: &Terminal) -> Result
         Command::Snapshot => runtime()?.block_on(snapshot::run(config()?, terminal)),
         Command::Verify => runtime()?.block_on(verify::run(config()?, terminal)),
         Command::Check => runtime()?.block_on(check::run(settings(global)?, terminal)),
+        Command::Report { out } => report::run(&out, &config()?, terminal),
         Command::Config => config::run(&settings(global)?, terminal),
         Command::Sandbox { port, customers } => {
             runtime()?.block_on(sandbox::run(port, customers, terminal))

@@ -49,11 +49,16 @@ impl Progress {
 }
 
 async fn draw(live: &Live, on: MultiProgress, over: &CancellationToken) {
+    let began = Instant::now();
     let mut bars = Bars { on, current: None };
-    let mut ticks = interval_at(Instant::now() + PATIENCE, REDRAW);
+    let mut ticks = interval_at(began, REDRAW);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while over.run_until_cancelled(ticks.tick()).await.is_some() {
-        bars.draw(live);
+        let now = Instant::now();
+        bars.follow(live.read().0, now);
+        if now.duration_since(began) > PATIENCE {
+            bars.draw(live, now);
+        }
     }
     bars.clear();
 }
@@ -68,38 +73,45 @@ async fn log(live: &Live, over: &CancellationToken) {
     }
 }
 
-/// The bar of the stage under way.
+/// The bar of the stage under way, and since when it is.
 struct Bars {
     on: MultiProgress,
-    current: Option<(Stage, ProgressBar)>,
+    current: Option<(Stage, Instant, ProgressBar)>,
 }
 
 impl Bars {
-    fn draw(&mut self, live: &Live) {
-        let (stage, done, total, requests) = live.read();
-        let drawn = self.current.as_ref().map(|(stage, _)| *stage);
-        if drawn != Some(stage) {
-            self.clear();
-            if stage != Stage::Idle {
-                let bar = self.on.add(ProgressBar::no_length());
-                bar.set_prefix(name(stage));
-                self.current = Some((stage, bar));
-            }
+    /// Begins a new bar where a new stage has begun; nothing is drawn yet.
+    fn follow(&mut self, stage: Stage, now: Instant) {
+        if self.current.as_ref().is_some_and(|(at, ..)| *at == stage) {
+            return;
         }
-        if let Some((_, bar)) = &self.current {
-            bar.set_style(style(total > 0));
-            if total > 0 {
-                // What comes up on the way is counted before the total grows.
-                bar.set_length(total.max(done));
-            }
-            bar.set_position(done);
-            bar.set_message(words::counted(requests, "request"));
-            bar.tick();
+        self.clear();
+        if stage != Stage::Idle {
+            let bar = ProgressBar::hidden().with_prefix(name(stage));
+            self.current = Some((stage, now, bar));
         }
     }
 
+    fn draw(&mut self, live: &Live, now: Instant) {
+        let Some((_, since, bar)) = &mut self.current else {
+            return;
+        };
+        let (_, done, total, requests) = live.read();
+        // What comes up on the way is counted before the total grows.
+        let total = if total > 0 { total.max(done) } else { 0 };
+        bar.set_style(style(total > 0));
+        bar.set_length(total);
+        bar.set_position(done);
+        let pace = pace(done, total, now.duration_since(*since));
+        bar.set_message(format!("{pace}{}", words::counted(requests, "request")));
+        if bar.is_hidden() {
+            *bar = self.on.add(bar.clone());
+        }
+        bar.tick();
+    }
+
     fn clear(&mut self) {
-        if let Some((_, bar)) = self.current.take() {
+        if let Some((.., bar)) = self.current.take() {
             bar.finish_and_clear();
         }
     }
@@ -107,13 +119,27 @@ impl Bars {
 
 fn style(has_total: bool) -> ProgressStyle {
     let template = if has_total {
-        "{prefix:>10} {bar:30} {human_pos}/{human_len}  {per_sec}  {eta} left  {msg}"
+        "{prefix:>10} {bar:30} {human_pos}/{human_len}  {msg}"
     } else {
-        "{prefix:>10} {spinner} {human_pos}  {elapsed}  {msg}"
+        "{prefix:>10} {spinner} {human_pos}  {msg}"
     };
     ProgressStyle::with_template(template)
         .expect("the literals are templates")
         .progress_chars("━╸─")
+}
+
+/// The rate since the stage began, and the time that is left at that rate; nothing while there is
+/// none.
+fn pace(done: u64, total: u64, elapsed: Duration) -> String {
+    let rate = done as f64 / elapsed.as_secs_f64();
+    if done == 0 || !rate.is_finite() {
+        return String::new();
+    }
+    let left = Duration::try_from_secs_f64(total.saturating_sub(done) as f64 / rate);
+    match left {
+        Ok(left) if total > 0 => format!("{rate:.1}/s  {} left  ", words::span(left)),
+        _ => format!("{rate:.1}/s  "),
+    }
 }
 
 const fn name(stage: Stage) -> &'static str {
@@ -122,5 +148,19 @@ const fn name(stage: Stage) -> &'static str {
         Stage::Pages => "pages",
         Stage::Details => "details",
         Stage::Publishing => "publishing",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pace_is_that_of_the_whole_stage() {
+        let elapsed = Duration::from_secs(20);
+        assert_eq!(pace(200, 1_000, elapsed), "10.0/s  1m 20s left  ");
+        assert_eq!(pace(200, 0, elapsed), "10.0/s  ");
+        assert_eq!(pace(0, 1_000, elapsed), "");
+        assert_eq!(pace(5, 10, Duration::ZERO), "");
     }
 }

@@ -30,12 +30,11 @@ fn text(overview: &Overview) -> String {
     ] {
         let _ = writeln!(text, "{BOLD}{name:<9}{BOLD:#}  {said}");
     }
-    let warnings = warnings(overview);
-    if !warnings.is_empty() {
+    if !overview.attention.is_empty() {
         text.push('\n');
     }
-    for warning in warnings {
-        let _ = writeln!(text, "{YELLOW}!{YELLOW:#} {warning}");
+    for sentence in &overview.attention {
+        let _ = writeln!(text, "{YELLOW}!{YELLOW:#} {}", tame(sentence));
     }
     if !overview.runs.is_empty() {
         text.push('\n');
@@ -82,12 +81,24 @@ fn details(details: &Details, now: Timestamp) -> String {
         || "none verified yet".to_owned(),
         |at| format!("oldest verified {}", ago(at, now)),
     );
-    let bound = span(details.max_age_seconds);
+    let attainable = details.attainable_age_seconds.map_or_else(
+        || "none can be held".to_owned(),
+        |age| format!("{} can be held", span(age)),
+    );
+    let bound = format!("{} ({attainable})", span(details.max_age_seconds));
     let overdue = match details.overdue {
         0 => String::new(),
         number => format!(", {} overdue", count(number)),
     };
-    format!("{oldest}{overdue}; bound {bound}")
+    let missed = match details.reverified {
+        0 => String::new(),
+        asked => format!(
+            "; {} of {} asked again had changed unseen by the list",
+            count(details.reverified_changed),
+            count(asked)
+        ),
+    };
+    format!("{oldest}{overdue}; bound {bound}{missed}")
 }
 
 fn waiting(overview: &Overview) -> String {
@@ -114,47 +125,6 @@ fn next_run(overview: &Overview) -> String {
         ),
         None => next,
     }
-}
-
-/// What wants someone's attention, each with the way out.
-fn warnings(overview: &Overview) -> Vec<String> {
-    let mut warnings = Vec::new();
-    if overview.held > 0 {
-        warnings.push(format!(
-            "{} on hold. If they are meant to be gone: twsync --once --allow-deletions {}",
-            counted(overview.held, "deletion"),
-            overview.held
-        ));
-    }
-    let details = &overview.details;
-    let holds = details
-        .attainable_age_seconds
-        .is_some_and(|age| age <= details.max_age_seconds);
-    if !holds {
-        let really = details.attainable_age_seconds.map_or_else(
-            || "schedule and pace never come round to all details".to_owned(),
-            |age| {
-                let age = words::span(Duration::from_secs(age));
-                format!("schedule and pace come round to all details in {age} at best")
-            },
-        );
-        warnings.push(format!(
-            "{really}: raise sync.reverify_max or pace.requests_per_second, or run more often"
-        ));
-    }
-    if overview.customers.rejected_rows > 0 {
-        warnings.push(format!(
-            "{} of the API could not be taken: see the mirror's table rejected",
-            counted(overview.customers.rejected_rows, "row")
-        ));
-    }
-    if let Some(at) = overview.deleted_came_back_at {
-        warnings.push(format!(
-            "a deleted customer came back (first on {})",
-            instant(at)
-        ));
-    }
-    warnings
 }
 
 fn runs(overview: &Overview) -> String {
@@ -219,7 +189,12 @@ mod tests {
 
     fn overview() -> Overview {
         Overview {
+            version: "0.0.0",
             now: at("2026-02-03T09:30:00Z"),
+            attention: Vec::new(),
+            as_of: Some(at("2026-02-03T09:00:12Z")),
+            age_seconds: Some(1_788),
+            late_before: Some(at("2026-02-03T08:00:00Z")),
             mirror: "data/mirror.db".to_owned(),
             lake: Some("data/lake".to_owned()),
             stale: false,
@@ -237,6 +212,8 @@ mod tests {
                 max_age_seconds: 604_800,
                 attainable_age_seconds: Some(25_200),
                 overdue: 0,
+                reverified: 12_000,
+                reverified_changed: 3,
             },
             queue: BTreeMap::new(),
             held: 0,
@@ -285,6 +262,7 @@ mod tests {
             Some(Outcome::Held),
         );
         held.reason = Some("400 of 12,345 are missing".to_owned());
+        overview.attention = vec!["400 deletions are on hold. \u{1b}[2J".to_owned()];
         overview.runs = vec![held, report("2026-02-03T07:00:00Z", None, None)];
         insta::assert_snapshot!(shown(&overview));
     }

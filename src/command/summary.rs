@@ -69,6 +69,11 @@ pub(super) fn text(summary: &Summary<'_>) -> String {
     };
     let mut text = cost(run);
     text.push_str(&proof(run));
+    // An error is printed with its way out, once, after this.
+    let reason = run.reason.as_ref().filter(|_| summary.error.is_none());
+    if let Some(reason) = reason {
+        let _ = writeln!(text, "{DIM}{}{DIM:#}", tame(reason));
+    }
     text.push('\n');
     text.push_str(&changes(&run.counts));
     text.push('\n');
@@ -106,7 +111,7 @@ fn cost(run: &Report) -> String {
 
 /// The grade and its meaning.
 fn proof(run: &Report) -> String {
-    let mut proof = match (run.grade, run.as_of) {
+    match (run.grade, run.as_of) {
         (Some(Grade::Complete), Some(at)) => format!(
             "{GREEN}complete{GREEN:#}: proved, these are exactly the customers of {}\n",
             instant(at)
@@ -121,11 +126,7 @@ fn proof(run: &Report) -> String {
             format!("{YELLOW}partial{YELLOW:#}: what was seen is kept, but not proved to be all\n")
         }
         (None, _) => String::new(),
-    };
-    if let Some(reason) = &run.reason {
-        let _ = writeln!(proof, "{DIM}{}{DIM:#}", tame(reason));
     }
-    proof
 }
 
 /// The four numbers that everyone asks for, and the others where they are not zero.

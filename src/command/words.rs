@@ -33,8 +33,11 @@ pub(super) fn instant(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
-/// How long: in two units at most, `1m 12s`, `3d 4h`; below ten seconds with a tenth, `1.4s`.
+/// How long: in two units at most, `1m 12s`, `3d 4h`; `1.4s` below ten seconds, `14ms` below one.
 pub(super) fn span(duration: Duration) -> String {
+    if duration < Duration::from_secs(1) {
+        return format!("{}ms", duration.as_millis());
+    }
     if duration < Duration::from_secs(10) {
         return format!("{:.1}s", duration.as_secs_f64());
     }
@@ -112,7 +115,8 @@ mod tests {
     #[test]
     fn spans_are_short_and_honest() {
         for (milliseconds, text) in [
-            (0, "0.0s"),
+            (0, "0ms"),
+            (144, "144ms"),
             (1440, "1.4s"),
             (12_300, "12s"),
             (72_000, "1m 12s"),

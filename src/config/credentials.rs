@@ -8,7 +8,7 @@ use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{Config, Error};
 
@@ -45,7 +45,12 @@ impl SecretSource {
     /// anything but printable ASCII is an error.
     pub fn read(&self) -> Result<SecretString, Error> {
         match self {
-            Self::Inline(secret) => Ok(secret.clone()),
+            Self::Inline(secret) => {
+                parse(secret.expose_secret()).map_err(|problem| Error::SecretMalformed {
+                    path: None,
+                    problem,
+                })
+            }
             Self::File(path) => read_file(path),
         }
     }
@@ -92,7 +97,7 @@ fn read_file(path: &Path) -> Result<SecretString, Error> {
         source,
     };
     let malformed = |problem| Error::SecretMalformed {
-        path: path.to_owned(),
+        path: Some(path.to_owned()),
         problem,
     };
     let file = File::open(path).map_err(unreadable)?;
@@ -117,8 +122,6 @@ fn read_file(path: &Path) -> Result<SecretString, Error> {
 #[cfg(test)]
 mod tests {
     use std::fs::Permissions;
-
-    use secrecy::ExposeSecret as _;
 
     use super::*;
 

@@ -1,7 +1,7 @@
 //! What can be wrong with settings, said so that whoever reads it at night knows what to type.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::settings;
 use crate::report::Exit;
@@ -142,11 +142,11 @@ pub enum Error {
         /// Its permissions.
         mode: u32,
     },
-    /// The file of a secret holds something that can't be one.
-    #[error("the secret in {} {problem}", path.display())]
+    /// What stands where a secret is to stand can't be one.
+    #[error("the secret in {} {problem}", path.as_deref().unwrap_or(Path::new("the settings")).display())]
     SecretMalformed {
-        /// The file.
-        path: PathBuf,
+        /// The file; none where it stands in the settings themselves.
+        path: Option<PathBuf>,
         /// What is wrong.
         problem: &'static str,
     },
@@ -196,9 +196,7 @@ impl Error {
                 "check the path, and that this user may read it".into()
             }
             Self::SecretExposed { path, .. } => format!("chmod 600 {}", path.display()),
-            Self::SecretMalformed { .. } => {
-                "the file must hold the secret alone, on one line".into()
-            }
+            Self::SecretMalformed { .. } => "the secret must stand there alone, on one line".into(),
         }
     }
 }

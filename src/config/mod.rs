@@ -211,6 +211,13 @@ impl Schedule {
         Some(next.timestamp())
     }
 
+    /// The last scheduled time before `at`.
+    pub fn previous(&self, at: Timestamp) -> Option<Timestamp> {
+        let at = at.to_zoned(self.timezone.clone());
+        let previous = self.cron.find_previous_occurrence(&at, false).ok()?;
+        Some(previous.timestamp())
+    }
+
     /// How long it is from the first scheduled time after `at` to the one after that.
     pub fn interval(&self, at: Timestamp) -> Option<Duration> {
         let next = self.next(at)?;

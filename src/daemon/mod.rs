@@ -10,6 +10,7 @@
 pub mod cycle;
 mod error;
 mod heartbeat;
+mod pages;
 mod schedule;
 mod service;
 pub mod signals;
@@ -26,13 +27,14 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::mirror::Mirror;
-use crate::report::{Exit, Grade, Live, Mode, Outcome};
+use crate::report::{Exit, Grade, Live, Mode, Outcome, in_one_line};
 use crate::sync::{Job, Surroundings};
 use crate::{api, mirror, sync};
 
 use cycle::{Cycled, cycle};
 pub use error::Error;
 use heartbeat::Heartbeat;
+use pages::Pages;
 use schedule::Schedule;
 use watchdog::Watchdog;
 
@@ -57,11 +59,12 @@ pub async fn run(
     let mut daemon = Daemon::new(load, clock, live, stop)?;
     let mut hangups = signals::hangups().map_err(Error::set_up("signals"))?;
     let mut heartbeat = Heartbeat::start().await?;
+    daemon.serve_pages().await;
     service::ready("waiting for the schedule");
     let ended = loop {
         tokio::select! {
             () = told_to_stop.cancelled() => break daemon.finish().await,
-            _ = hangups.recv() => daemon.reload(),
+            _ = hangups.recv() => daemon.reload().await,
             cycled = daemon.cycled() => if let Err(error) = daemon.conclude(cycled) {
                 break Err(error);
             },
@@ -83,6 +86,7 @@ struct Daemon {
     stop: CancellationToken,
     schedule: Schedule,
     watchdog: Watchdog,
+    pages: Pages,
     /// The cycle under way.
     running: Option<JoinHandle<Cycled>>,
     /// When to run besides the schedule: at the start, and where a cycle is worth repeating.
@@ -105,6 +109,7 @@ impl Daemon {
         Ok(Self {
             schedule: Schedule::new(config.schedule.clone(), last_run, now),
             watchdog: Watchdog::new(&config, Instant::now()),
+            pages: Pages::default(),
             also_at: config.schedule.run_at_start.then_some(now),
             load,
             config,
@@ -164,7 +169,8 @@ impl Daemon {
         let is_first = !std::mem::replace(&mut self.has_run, true);
         match cycled.error {
             Some(error) if is_first && wants_its_owner(error.exit()) => return Err(error),
-            _ => {}
+            Some(error) => complain(&error),
+            None => {}
         }
         let upcoming = self.schedule.upcoming();
         let next = upcoming.into_iter().chain(self.also_at).min();
@@ -174,13 +180,20 @@ impl Daemon {
         Ok(())
     }
 
-    fn reload(&mut self) {
+    async fn serve_pages(&mut self) {
+        self.pages
+            .serve(&self.config, &self.clock, &self.live)
+            .await;
+    }
+
+    async fn reload(&mut self) {
         service::reloading();
         match (self.load)() {
             Ok(config) => {
                 self.schedule.change(config.schedule.clone());
                 self.watchdog = Watchdog::new(&config, Instant::now());
                 self.config = Arc::new(config);
+                self.serve_pages().await;
                 tracing::info!("settings read anew; a run under way keeps its own");
             }
             Err(error) => {
@@ -194,8 +207,13 @@ impl Daemon {
     async fn finish(&mut self) -> Result<Exit, Error> {
         service::stopping();
         if self.running.is_some() {
-            say(&self.cycled().await);
+            let cycled = self.cycled().await;
+            say(&cycled);
+            // That it was stopped is no news.
+            let error = cycled.error.filter(|error| error.exit() != Exit::Partial);
+            error.iter().for_each(complain);
         }
+        self.pages.end().await;
         tracing::info!("stopped");
         Ok(Exit::Done)
     }
@@ -243,15 +261,14 @@ fn say(cycled: &Cycled) {
             "run ended"
         );
     }
-    if let Some(error) = &cycled.error {
-        let error_chain = chain(error);
-        tracing::error!(hint = error.hint(), "{error_chain}");
-    }
 }
 
-fn chain(error: &Error) -> String {
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| (*cause).source());
-    causes.fold(error.to_string(), |chain, cause| {
-        format!("{chain}: {cause}")
-    })
+/// Says why a cycle ended before its end. What goes on by itself is a warning.
+fn complain(error: &Error) {
+    let (what, hint) = (in_one_line(error), error.hint());
+    if error.exit() == Exit::Partial {
+        tracing::warn!(hint, "{what}");
+    } else {
+        tracing::error!(hint, "{what}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::manifest::Manifest;
+use super::manifest::{Entry, Manifest};
 use super::table::Table;
 
 /// The script for the generation of `manifest`, in the folder `lake`.
@@ -37,12 +37,12 @@ fn head(lake: &Path, manifest: &Manifest) -> String {
 
 fn view(table: Table, manifest: &Manifest) -> String {
     let name = table.view();
-    let files: Vec<String> = manifest
-        .of(table)
-        .map(|entry| {
+    let files: Vec<String> = pinned(table, manifest)
+        .iter()
+        .map(|path| {
             format!(
                 "    getvariable('lake') || {}",
-                literal(&format!("/{}", entry.path))
+                literal(&format!("/{path}"))
             )
         })
         .collect();
@@ -57,6 +57,23 @@ fn view(table: Table, manifest: &Manifest) -> String {
         comment(&mut sql, "COLUMN", &target, &column.description());
     }
     sql
+}
+
+/// Files whose names stand for their contents. That of the latest state does not; but the same file
+/// stands under such a name among the snapshots.
+fn pinned(table: Table, manifest: &Manifest) -> Vec<&str> {
+    match (table, manifest.of(Table::Current).next()) {
+        (Table::Current, Some(current)) => {
+            let same = |entry: &&Entry| entry.sha256 == current.sha256;
+            manifest
+                .of(Table::Snapshot)
+                .find(same)
+                .map(Entry::path)
+                .into_iter()
+                .collect()
+        }
+        _ => manifest.of(table).map(Entry::path).collect(),
+    }
 }
 
 /// Partitions' columns have their types said, so that no reader has to guess.

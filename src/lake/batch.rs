@@ -13,9 +13,11 @@ use crate::config::UuidEncoding;
 
 use super::cell::Cell;
 use super::column::Kind;
+use super::fields::id_bytes;
 use super::shape::Shape;
 
-/// Rows of a batch: few enough to stay in the processor's cache, many enough to be worth a hand-over.
+/// Rows of a batch: few enough to stay in the processor's cache, many enough to be worth a
+/// hand-over.
 pub(super) const BATCH_ROWS: usize = 8192;
 
 /// A batch in the making.
@@ -42,11 +44,13 @@ impl Batch {
 
     /// Appends a row: a cell for each column, in order.
     pub(super) fn push<'row>(&mut self, cells: impl IntoIterator<Item = Cell<'row>>) {
-        let mut cells = cells.into_iter();
-        for column in &mut self.columns {
-            column.push(cells.next().expect("a row has a cell for each column"));
-        }
-        debug_assert!(cells.next().is_none(), "a row has a column for each cell");
+        let mut columns = self.columns.iter_mut();
+        // Chained iterators are several times as fast from within as from without.
+        cells.into_iter().for_each(|cell| {
+            let column = columns.next().expect("a row has a column for each cell");
+            column.push(cell);
+        });
+        debug_assert!(columns.next().is_none(), "a row has a cell for each column");
         self.rows += 1;
     }
 
@@ -92,7 +96,13 @@ impl Values {
 
     fn push(&mut self, cell: Cell<'_>) {
         match (self, cell) {
-            (Self::Text(values), Cell::Text(text)) => values.append_value(text),
+            // An id of the mirror is text in the one form that ids have.
+            (Self::Text(values) | Self::TextId(values), Cell::Text(text)) => {
+                values.append_value(text);
+            }
+            (Self::NativeId(values), Cell::Text(text)) => values
+                .append_value(id_bytes(text))
+                .expect("an id has as many bytes as its column"),
             (Self::Text(values) | Self::TextId(values), Cell::Null) => values.append_null(),
             (Self::TextId(values), Cell::Id(id)) => {
                 let mut text = Uuid::encode_buffer();

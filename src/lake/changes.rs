@@ -22,13 +22,11 @@ pub(super) fn write(
     source: &Source<'_>,
     previous: Option<&Previous>,
 ) -> Result<(), Error> {
-    let from = previous.and_then(|previous| keep_finished(stage, source, previous).transpose());
-    write_from(stage, source, from.transpose()?)?;
-    if stage.rows(Table::Changes) != source.standing.versions {
-        // Something came into a part that was held to be finished: a clock was set back.
-        stage.forget(Table::Changes)?;
-        write_from(stage, source, None)?;
-    }
+    let from = match previous {
+        Some(previous) => keep_finished(stage, source, previous)?,
+        None => None,
+    };
+    write_from(stage, source, from)?;
     if !stage.has(Table::Changes) {
         let empty = stage.begin(Table::Changes, &source.today().to_string())?;
         stage.finish(empty, source.provenance.stamp(Table::Changes, None))?;
@@ -36,24 +34,22 @@ pub(super) fn write(
     Ok(())
 }
 
-/// Keeps the parts to which nothing can be added any more, and answers from when on the rest is.
+/// Keeps the parts to which nothing can be added any more, and answers from when on the rest is;
+/// none where a part is missing, and all are to be made anew.
 fn keep_finished(
     stage: &mut Stage<'_>,
     source: &Source<'_>,
     previous: &Previous,
 ) -> Result<Option<Timestamp>, Error> {
-    let (then, today) = (previous.day(), source.today());
-    if then > today {
-        return Ok(None);
-    }
-    let from = if then == today {
-        today
+    let same_day = previous.day() == source.today();
+    let from = if same_day {
+        source.today()
     } else {
-        then.month_start()
+        previous.day().month_start()
     };
     let (first_day, first_month) = (from.to_string(), from.month());
     for entry in previous.manifest.of(Table::Changes) {
-        let finished = if then == today {
+        let finished = if same_day {
             entry.part != first_day
         } else {
             entry.part < first_month

@@ -1,8 +1,8 @@
 //! What a column is: its name, its type, what it means, where it comes from, how it is packed.
 //!
 //! All that is said of a column anywhere (the Arrow schema, Parquet's own metadata, the comments in
-//! `analytics.sql`, the data dictionary, `datapackage.json`) is made from a [`Column`]. Nothing here
-//! knows which tables there are.
+//! `analytics.sql`, the data dictionary, `datapackage.json`) is made from a [`Column`]. Nothing
+//! here knows which tables there are.
 
 /// One column of a table of the lake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,8 @@ pub struct Column {
     pub packing: Packing,
 }
 
-/// The types that the lake uses. All of them open everywhere, but for [`Kind::Id`] in its native form.
+/// The types that the lake uses. All of them open everywhere, but for [`Kind::Id`] in its native
+/// form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A UUID: text, or Parquet's UUID type where the settings ask for it. Only for columns of

@@ -9,8 +9,8 @@ use super::column::{Column, Kind};
 use super::rows::{Position, Rows};
 use super::verify::Finding;
 
-/// A table being compared. After the first difference it looks no further: what comes after a missing row is
-/// no news.
+/// A table being compared. After the first difference it looks no further: what comes after a
+/// missing row is no news.
 pub(super) struct Comparison<'known> {
     table: &'static str,
     columns: Vec<Column>,

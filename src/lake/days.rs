@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use crate::report::{Outcome, Report};
 
-use super::Error;
-use super::calendar::{Day, instant};
+use super::calendar::Day;
 use super::previous::Previous;
 use super::source::Source;
 use super::table::Table;
 
-/// Past days that are to have a snapshot: those on which a run ended, and those that have one, thinned to one a
-/// month where they are older than `keep_daily`.
+/// Past days that are to have a snapshot: those on which a run ended, and those that have one,
+/// thinned to one a month where they are older than `keep_daily`.
 pub(super) fn wanted(
     source: &Source<'_>,
     previous: Option<&Previous>,
@@ -27,25 +26,6 @@ pub(super) fn wanted(
     let past = of_runs.chain(of_lake).filter(|day| *day < today).collect();
     let days = i32::try_from(keep_daily.as_secs() / 86_400).unwrap_or(i32::MAX);
     thin(&past, Day(today.0.saturating_sub(days)))
-}
-
-/// The day of the previous generation, if it is over and changes of that day came in afterwards.
-pub(super) fn overtaken(source: &Source<'_>, previous: &Previous) -> Result<Option<Day>, Error> {
-    let day = previous.day();
-    if day >= source.today() {
-        return Ok(None);
-    }
-    let made = previous.manifest.state_at.as_microsecond() + 1;
-    let mut found = false;
-    source.mirror.changes(
-        Some(instant(made)),
-        Some(instant(day.next().start())),
-        |_, _| {
-            found = true;
-            Ok::<_, Error>(())
-        },
-    )?;
-    Ok(found.then_some(day))
 }
 
 /// A run that failed published nothing.

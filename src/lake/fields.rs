@@ -1,4 +1,5 @@
-//! A customer's declared fields as the tables show them: the cells of [`FIELDS`](super::table::FIELDS).
+//! A customer's declared fields as the tables show them: the cells of
+//! [`FIELDS`](super::table::FIELDS).
 
 use crate::customer::CustomerId;
 use crate::mirror::{CustomerRow, VersionRow};

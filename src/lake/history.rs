@@ -30,27 +30,16 @@ pub(super) fn write(
     source: &Source<'_>,
     previous: Option<&Previous>,
 ) -> Result<(), Error> {
-    let known = previous.filter(|it| it.day() <= source.today());
-    if let Some(previous) = known
-        && keep_all(stage, source, previous)?
-    {
-        return Ok(());
-    }
-    let from = match known {
+    let from = match previous {
+        Some(previous) if keep_all(stage, source, previous)? => return Ok(()),
         Some(previous) => keep_closed_months(stage, previous)?,
         None => None,
     };
-    write_from(stage, source, from)?;
-    if stage.rows(Table::History) != source.standing.versions {
-        // A version ended in a month that was held to be over: a clock was set back.
-        stage.forget(Table::History)?;
-        stage.forget(Table::Daily)?;
-        write_from(stage, source, None)?;
-    }
-    Ok(())
+    write_from(stage, source, from)
 }
 
-/// Where no version was added, both tables are as they were; but for `customers_daily` on a new day.
+/// Where no version was added, both tables are as they were; but a new day adds to
+/// `customers_daily`.
 fn keep_all(
     stage: &mut Stage<'_>,
     source: &Source<'_>,
@@ -70,7 +59,7 @@ fn keep_all(
             }
         }
     }
-    Ok(stage.rows(Table::History) == source.standing.versions)
+    Ok(true)
 }
 
 /// Keeps the months that were over when `previous` was made; answers the first day of the rest.
@@ -92,7 +81,7 @@ fn write_from(stage: &mut Stage<'_>, source: &Source<'_>, from: Option<Day>) -> 
     let mut daily = Daily::default();
     let mut newest = BTreeMap::from([(OPEN_GROUP, i64::MIN)]);
     let mut sorter = Sorter::new(stage.root());
-    source.mirror.versions(VersionOrder::Time, |version| {
+    source.mirror.versions(VersionOrder::Row, |version| {
         source.live.advance(1);
         daily.add(version);
         if version.valid_to.is_some_and(|valid_to| valid_to < first) {

@@ -60,6 +60,11 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// Where it is, from the lake's folder on.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// True where it is a file of `table`.
     pub(super) fn is_of(&self, table: Table) -> bool {
         self.table == table.folder()

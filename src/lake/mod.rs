@@ -6,8 +6,8 @@
 //! but kept under the same name (hard links).
 //!
 //! Everything is made from the mirror alone, and the same rows make the same bytes, whenever and
-//! however often they are written. There is one exception: a past day's snapshot holds when details were
-//! last verified *on that day*, which the mirror forgets; made anew, it holds a lower bound.
+//! however often they are written. There is one exception: a past day's snapshot holds when details
+//! were last verified *on that day*, which the mirror forgets; made anew, it holds a lower bound.
 //!
 //! Readers that glob two levels of folders at the very moment of an exchange may list some folders
 //! before it and some after. They can't see a file of mixed content, and what they list is gone or
@@ -24,7 +24,9 @@ mod daily;
 mod datapackage;
 mod days;
 mod dictionary;
+mod digest;
 mod documents;
+mod encoder;
 mod error;
 mod fields;
 mod history;
@@ -58,7 +60,7 @@ use calendar::Day;
 use manifest::Manifest;
 use place::Place;
 use previous::Previous;
-use source::Source;
+use source::{News, Source};
 use stage::Stage;
 use table::{SCHEMA_VERSION, Table};
 
@@ -85,8 +87,8 @@ pub struct Published {
 /// Makes a generation of the mirror's state and puts it in the lake's place. `run` is the run that
 /// publishes, as far as it has come; none where the mirror is published as it is.
 ///
-/// It blocks, for seconds where there are many customers: call it on a thread of its own. Whatever goes wrong, the
-/// last generation stays.
+/// It blocks, for seconds where there are many customers: call it on a thread of its own. Whatever
+/// goes wrong, the last generation stays.
 pub fn publish(
     settings: &config::Lake,
     mirror: &Path,
@@ -107,13 +109,10 @@ pub fn publish(
 
     let generation = generation_id(source.instant);
     let root = place.stage(&generation)?;
-    // Files with ids in another encoding can't stand in one table with new ones.
-    let usable = previous
-        .as_ref()
-        .filter(|it| it.writes_ids_as(settings.uuid_encoding));
-    let mut stage = Stage::new(root, settings.uuid_encoding, usable);
+    let ground = ground(&source, previous.as_ref(), settings.uuid_encoding)?;
+    let mut stage = Stage::new(root, settings.uuid_encoding, ground.map(|(it, _)| it));
     let days = days::wanted(&source, previous.as_ref(), settings.keep_daily);
-    write_tables(&mut stage, &source, usable, &days)?;
+    write_tables(&mut stage, &source, ground, &days)?;
     let manifest = manifest(&stage, &source, generation, settings.uuid_encoding);
     documents::write(&stage, place.lake(), &manifest)?;
     fail::fail_point!("lake-staging");
@@ -133,16 +132,29 @@ pub fn check(settings: &config::Lake) -> Result<(), Error> {
     std::fs::remove_dir(&trial).map_err(Error::io(&trial))
 }
 
+/// The generation before, as far as its files can be kept, and what came in since. Files with ids
+/// in another encoding can't stand in one table with new ones.
+fn ground<'previous>(
+    source: &Source<'_>,
+    previous: Option<&'previous Previous>,
+    encoding: UuidEncoding,
+) -> Result<Option<(&'previous Previous, News)>, Error> {
+    match previous {
+        Some(previous) if previous.writes_ids_as(encoding) => {
+            Ok(source.news(previous)?.map(|news| (previous, news)))
+        }
+        _ => Ok(None),
+    }
+}
+
 fn write_tables(
     stage: &mut Stage<'_>,
     source: &Source<'_>,
-    previous: Option<&Previous>,
+    ground: Option<(&Previous, News)>,
     days: &BTreeSet<Day>,
 ) -> Result<(), Error> {
-    let overtaken = match previous {
-        Some(previous) => days::overtaken(source, previous)?,
-        None => None,
-    };
+    let previous = ground.map(|(previous, _)| previous);
+    let overtaken = ground.and_then(|(_, news)| news.overtaken);
     state::write_current(stage, source)?;
     state::write_past_days(stage, source, days, overtaken)?;
     changes::write(stage, source, previous)?;

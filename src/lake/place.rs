@@ -1,7 +1,12 @@
 //! Where the lake is, and how one generation takes another's place in one step.
 //!
 //! A generation is staged in a hidden folder beside the lake, on the same filesystem, and the two
-//! folders are exchanged. This file knows folders and names; what is in the files it does not know.
+//! folders are exchanged. The one that was replaced stays there, as `.<lake>.previous`, until the
+//! next takes its place: a reader that has opened one of its folders and not yet listed it would
+//! find the folder empty if it were removed at once, and believe that. What both have is on disk
+//! once.
+//!
+//! This file knows folders and names; what is in the files it does not know.
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -47,33 +52,32 @@ impl Place {
         Ok(path)
     }
 
-    /// Puts the folder `staged` where the lake is, in one step, and removes what was there.
+    /// Puts the folder `staged` where the lake is, in one step. What was there stays beside the
+    /// lake until this is called again.
     pub(super) fn exchange(&self, staged: &Path) -> Result<(), Error> {
         fail::fail_point!("lake-before-exchange");
-        let replaced = self.swap(staged).map_err(Error::io(&self.lake))?;
+        let previous = self.previous();
+        remove(&previous)?;
+        self.swap(staged, &previous)
+            .map_err(Error::io(&self.lake))?;
         sync_folder(parent(&self.lake))?;
         fail::fail_point!("lake-after-exchange");
-        if let Some(replaced) = replaced {
-            fs::rename(&replaced, self.replaced()).map_err(Error::io(&replaced))?;
-        }
         Ok(())
     }
 
-    /// Answers where the previous generation is now, if there was one.
-    fn swap(&self, staged: &Path) -> io::Result<Option<PathBuf>> {
+    fn swap(&self, staged: &Path, previous: &Path) -> io::Result<()> {
         if is_absent_or_empty(&self.lake)? {
-            fs::rename(staged, &self.lake)?;
-            return Ok(None);
+            return fs::rename(staged, &self.lake);
         }
         match renameat_with(CWD, staged, CWD, &self.lake, RenameFlags::EXCHANGE) {
-            Ok(()) => Ok(Some(staged.to_owned())),
+            Ok(()) => fs::rename(staged, previous),
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
                 tracing::warn!(
                     lake = %self.lake.display(),
                     "this filesystem can't exchange two folders in one step: for a moment there is \
                      no lake, and a reader in that moment fails"
                 );
-                self.swap_in_two_steps(staged).map(Some)
+                self.swap_in_two_steps(staged, previous)
             }
             Err(error) => Err(error.into()),
         }
@@ -81,50 +85,44 @@ impl Place {
 
     /// A process killed between the two steps leaves the lake under the name of the previous one,
     /// where [`Self::recover`] finds it.
-    fn swap_in_two_steps(&self, staged: &Path) -> io::Result<PathBuf> {
-        let previous = self.previous();
-        fs::rename(&self.lake, &previous)?;
-        fs::rename(staged, &self.lake)?;
-        Ok(previous)
+    fn swap_in_two_steps(&self, staged: &Path, previous: &Path) -> io::Result<()> {
+        fs::rename(&self.lake, previous)?;
+        fs::rename(staged, &self.lake)
     }
 
     fn previous(&self) -> PathBuf {
         sibling(&self.lake, "previous")
     }
 
-    /// The generation before stays here until the next publishing: were it removed at once, a
-    /// reader that is just listing one of its folders would find it empty, and believe it.
-    fn replaced(&self) -> PathBuf {
-        sibling(&self.lake, "replaced")
-    }
-
     fn recover(&self) -> Result<(), Error> {
         let previous = self.previous();
-        if previous.exists() {
-            if is_absent_or_empty(&self.lake).map_err(Error::io(&self.lake))? {
-                fs::rename(&previous, &self.lake).map_err(Error::io(&self.lake))?;
-            } else {
-                fs::remove_dir_all(&previous).map_err(Error::io(&previous))?;
-            }
+        let gone = is_absent_or_empty(&self.lake).map_err(Error::io(&self.lake))?;
+        if gone && previous.exists() {
+            fs::rename(&previous, &self.lake).map_err(Error::io(&self.lake))?;
         }
         self.remove_orphans()
     }
 
     fn remove_orphans(&self) -> Result<(), Error> {
         let folder = parent(&self.lake);
-        let replaced = name_of(&self.replaced());
         let prefix = name_of(&sibling(&self.lake, "staging-"));
         for entry in fs::read_dir(folder).map_err(Error::io(folder))? {
             let path = entry.map_err(Error::io(folder))?.path();
-            let name = name_of(&path);
-            let staged = name
+            let orphan = name_of(&path)
                 .as_encoded_bytes()
                 .starts_with(prefix.as_encoded_bytes());
-            if staged || name == replaced {
-                fs::remove_dir_all(&path).map_err(Error::io(&path))?;
+            if orphan {
+                remove(&path)?;
             }
         }
         Ok(())
+    }
+}
+
+fn remove(folder: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io(folder)(error)),
+        _ => Ok(()),
     }
 }
 

@@ -1,9 +1,9 @@
 //! Which run a file's content is of.
 //!
 //! A file's footer names the run in which its newest row came about, not the run that happened to
-//! write the file: so a file is the same, byte for byte, as often as it is made from the same rows, and a
-//! run that changed nothing leaves every file of the tables alone. The run that published is in
-//! the manifest.
+//! write the file: so a file is the same, byte for byte, as often as it is made from the same rows,
+//! and a run that changed nothing leaves every file of the tables alone. The run that published is
+//! in the manifest.
 
 use crate::report::Report;
 
@@ -46,7 +46,7 @@ impl Provenance {
                 "twsync.schema_version".to_owned(),
                 SCHEMA_VERSION.to_string(),
             ),
-            ("twsync.table".to_owned(), table.view().to_owned()),
+            ("twsync.table".to_owned(), columns_of(table).to_owned()),
         ];
         if let Some(run) = newest.and_then(|newest| self.run_of(newest)) {
             stamp.push(("twsync.run".to_owned(), run.id.to_string()));
@@ -64,5 +64,13 @@ impl Provenance {
     fn run_of(&self, microseconds: i64) -> Option<&Report> {
         let at = instant(microseconds);
         self.runs.iter().rev().find(|run| run.started_at <= at)
+    }
+}
+
+/// Today's snapshot is the very file of the latest state, so both go by one name.
+const fn columns_of(table: Table) -> &'static str {
+    match table {
+        Table::Snapshot => Table::Current.view(),
+        other => other.view(),
     }
 }

@@ -1,23 +1,27 @@
 //! Sorts any number of rows in little memory: sorted runs go to a nameless file, then are merged.
 //!
-//! A sort in the mirror would cost more than all the rest of publishing. Rows are bytes here, made by
-//! [`Cell::write`](super::cell::Cell::write); only the key is looked at.
+//! A sort in the mirror would cost more than all the rest of publishing. Rows are bytes here, made
+//! by [`Cell::write`](super::cell::Cell::write); only the key is looked at.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{self, Write};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use super::Error;
 use super::cell::{Cell, Cells};
 
-/// Bytes of rows that are sorted in memory at a time.
-const RUN_BYTES: usize = 16 << 20;
+/// Bytes of rows that are sorted in memory at a time. Two such runs are in memory: one that is
+/// filled, one that is sorted and written meanwhile.
+const RUN_BYTES: usize = 8 << 20;
 
 /// Bytes of each run that are read ahead while runs are merged.
-const READ_AHEAD_BYTES: usize = 256 << 10;
+const READ_AHEAD_BYTES: usize = 128 << 10;
 
 /// What rows are sorted by, the first field first. The key of a row is its own: where two keys are
 /// equal, the rows are.
@@ -37,11 +41,23 @@ pub(super) struct Key {
 pub(super) struct Sorter {
     folder: PathBuf,
     run_bytes: usize,
+    rows: Rows,
+    spill: Option<Spill>,
+}
+
+/// Rows in memory.
+#[derive(Default)]
+struct Rows {
     bytes: Vec<u8>,
-    rows: Vec<(Key, std::ops::Range<usize>)>,
-    spill: Option<File>,
-    spilled: u64,
-    runs: Vec<std::ops::Range<u64>>,
+    keys: Vec<(Key, Range<usize>)>,
+}
+
+/// The nameless file, and the thread that appends to it.
+struct Spill {
+    file: Arc<File>,
+    /// The runs' places in the file.
+    runs: Vec<Range<u64>>,
+    writing: JoinHandle<io::Result<(Rows, u64)>>,
 }
 
 impl Sorter {
@@ -50,11 +66,8 @@ impl Sorter {
         Self {
             folder: folder.to_owned(),
             run_bytes: RUN_BYTES,
-            bytes: Vec::new(),
-            rows: Vec::new(),
+            rows: Rows::default(),
             spill: None,
-            spilled: 0,
-            runs: Vec::new(),
         }
     }
 
@@ -64,13 +77,13 @@ impl Sorter {
         key: Key,
         cells: impl IntoIterator<Item = Cell<'row>>,
     ) -> Result<(), Error> {
-        let start = self.bytes.len();
-        for cell in cells {
-            cell.write(&mut self.bytes);
-        }
-        self.rows.push((key, start..self.bytes.len()));
-        if self.bytes.len() >= self.run_bytes {
-            self.spill()?;
+        let start = self.rows.bytes.len();
+        cells
+            .into_iter()
+            .for_each(|cell| cell.write(&mut self.rows.bytes));
+        self.rows.keys.push((key, start..self.rows.bytes.len()));
+        if self.rows.bytes.len() >= self.run_bytes {
+            self.spill().map_err(Error::io(&self.folder))?;
         }
         Ok(())
     }
@@ -80,54 +93,89 @@ impl Sorter {
         mut self,
         mut each: impl FnMut(&Key, Cells<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        if self.runs.is_empty() {
-            self.rows.sort_unstable_by_key(|(key, _)| *key);
-            return self
-                .rows
+        if self.spill.is_none() {
+            self.rows.sort();
+            let Rows { bytes, keys } = &self.rows;
+            return keys
                 .iter()
-                .try_for_each(|(key, range)| each(key, Cells(&self.bytes[range.clone()])));
+                .try_for_each(|(key, range)| each(key, Cells(&bytes[range.clone()])));
         }
-        self.spill()?;
-        self.bytes = Vec::new();
-        self.rows = Vec::new();
-        let spill = self.spill.take().expect("runs are in the file");
-        merge(&spill, &self.runs, &self.folder, each)
+        self.spill().map_err(Error::io(&self.folder))?;
+        let Self { folder, spill, .. } = self;
+        let spill = spill.expect("what does not fit into memory is in the file");
+        let (file, runs) = spill.end().map_err(Error::io(&folder))?;
+        merge(&file, &runs, &folder, each)
     }
 
-    /// Sorts the rows in memory and appends them to the file as one run.
-    fn spill(&mut self) -> Result<(), Error> {
-        self.rows.sort_unstable_by_key(|(key, _)| *key);
-        self.append_run().map_err(Error::io(&self.folder))?;
-        self.bytes.clear();
-        self.rows.clear();
+    /// Has the rows in memory sorted and appended to the file as one run.
+    fn spill(&mut self) -> io::Result<()> {
+        let (file, runs, free) = match self.spill.take() {
+            None => {
+                let file = Arc::new(tempfile::tempfile_in(&self.folder)?);
+                (file, Vec::new(), Rows::default())
+            }
+            Some(spill) => spill.join()?,
+        };
+        let rows = std::mem::replace(&mut self.rows, free);
+        let output = file.clone();
+        let writing = std::thread::Builder::new()
+            .name("lake-sorter".to_owned())
+            .spawn(move || rows.write_sorted(&output))?;
+        self.spill = Some(Spill {
+            file,
+            runs,
+            writing,
+        });
         Ok(())
     }
+}
 
-    fn append_run(&mut self) -> io::Result<()> {
-        let file = match &self.spill {
-            Some(file) => file,
-            None => self.spill.insert(tempfile::tempfile_in(&self.folder)?),
-        };
+impl Spill {
+    /// Waits for the run that is being written; gives its memory back.
+    fn join(mut self) -> io::Result<(Arc<File>, Vec<Range<u64>>, Rows)> {
+        let written = self.writing.join();
+        let (rows, length) = written.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let start = self.runs.last().map_or(0, |run| run.end);
+        self.runs.push(start..start + length);
+        Ok((self.file, self.runs, rows))
+    }
+
+    fn end(self) -> io::Result<(Arc<File>, Vec<Range<u64>>)> {
+        self.join().map(|(file, runs, _)| (file, runs))
+    }
+}
+
+impl Rows {
+    fn sort(&mut self) {
+        self.keys.sort_unstable_by_key(|(key, _)| *key);
+    }
+
+    /// Sorts the rows and appends them to the file; answers with the emptied memory and how many
+    /// bytes were written.
+    fn write_sorted(mut self, file: &File) -> io::Result<(Self, u64)> {
+        self.sort();
         let mut output = io::BufWriter::with_capacity(READ_AHEAD_BYTES, file);
-        let start = self.spilled;
-        for (key, range) in &self.rows {
+        let mut length = 0;
+        for (key, range) in &self.keys {
             let head = Head {
                 key: *key,
                 length: range.len() as u64,
             };
             output.write_all(&head.to_bytes())?;
             output.write_all(&self.bytes[range.clone()])?;
-            self.spilled += (Head::BYTES + range.len()) as u64;
+            length += (Head::BYTES + range.len()) as u64;
         }
         output.flush()?;
-        self.runs.push(start..self.spilled);
-        Ok(())
+        drop(output);
+        self.bytes.clear();
+        self.keys.clear();
+        Ok((self, length))
     }
 }
 
 fn merge(
     file: &File,
-    runs: &[std::ops::Range<u64>],
+    runs: &[Range<u64>],
     folder: &Path,
     mut each: impl FnMut(&Key, Cells<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
@@ -208,14 +256,14 @@ fn take<const N: usize>(bytes: &mut &[u8]) -> [u8; N] {
 /// One run while it is merged: its current row, and what was read ahead.
 struct Run<'file> {
     file: &'file File,
-    left: std::ops::Range<u64>,
+    left: Range<u64>,
     ahead: Vec<u8>,
     head: Head,
-    row: std::ops::Range<usize>,
+    row: Range<usize>,
 }
 
 impl<'file> Run<'file> {
-    fn new(file: &'file File, range: std::ops::Range<u64>) -> Self {
+    fn new(file: &'file File, range: Range<u64>) -> Self {
         Self {
             file,
             left: range,
@@ -247,7 +295,7 @@ impl<'file> Run<'file> {
 
     /// Where `length` bytes from `start` on are in what was read ahead, after reading on where they
     /// are not; none at the run's end.
-    fn bytes(&mut self, start: usize, length: usize) -> io::Result<Option<std::ops::Range<usize>>> {
+    fn bytes(&mut self, start: usize, length: usize) -> io::Result<Option<Range<usize>>> {
         if start + length <= self.ahead.len() {
             return Ok(Some(start..start + length));
         }

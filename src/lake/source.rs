@@ -7,7 +7,7 @@ use crate::mirror::{Snapshot, Standing};
 use crate::report::{Live, Report};
 
 use super::Error;
-use super::calendar::Day;
+use super::calendar::{Day, instant};
 use super::previous::Previous;
 use super::provenance::Provenance;
 
@@ -21,8 +21,8 @@ pub(super) struct Source<'reader> {
     pub(super) provenance: Provenance,
     /// When the generation is made.
     pub(super) instant: Timestamp,
-    /// The newest instant that the mirror's state is of: the newest run's end, and now where that
-    /// run goes on.
+    /// The newest instant that the mirror's state is of: the newest run's end. Where that run goes
+    /// on, now; where it was killed, the newest version.
     pub(super) state_at: Timestamp,
     /// The newest instant of which a walk proved exactly which customers lived.
     pub(super) last_complete_as_of: Option<Timestamp>,
@@ -47,7 +47,10 @@ impl<'reader> Source<'reader> {
         let instant = clock.now();
         let state_at = match (run, runs.last()) {
             (Some(run), _) => run.finished_at.unwrap_or(instant),
-            (None, Some(last)) => last.finished_at.unwrap_or(last.started_at),
+            (None, Some(last)) => match last.finished_at {
+                Some(finished_at) => finished_at,
+                None => newest_since(mirror, last.started_at)?,
+            },
             (None, None) => instant,
         };
         Ok(Self {
@@ -87,4 +90,40 @@ impl<'reader> Source<'reader> {
         }
         Ok(())
     }
+
+    /// What came in since `previous` was made; none where it is no ground to build on: versions
+    /// came in before its own instant, because a clock was set back.
+    pub(super) fn news(&self, previous: &Previous) -> Result<Option<News>, Error> {
+        let day = previous.day();
+        if day > self.today() {
+            return Ok(None);
+        }
+        let mut versions = previous.manifest.versions;
+        let mut overtaken = false;
+        let made = instant(previous.manifest.state_at.as_microsecond() + 1);
+        self.mirror.changes(Some(made), None, |version, _| {
+            versions += 1;
+            overtaken |= Day::of(version.valid_from) == day;
+            Ok::<_, Error>(())
+        })?;
+        let overtaken = (overtaken && day < self.today()).then_some(day);
+        Ok((versions == self.standing.versions).then_some(News { overtaken }))
+    }
+}
+
+/// What came in since a generation was made.
+#[derive(Clone, Copy)]
+pub(super) struct News {
+    /// Its day, if that is over and something came in on it afterwards.
+    pub(super) overtaken: Option<Day>,
+}
+
+/// The newest version's instant, from `start` on.
+fn newest_since(mirror: &Snapshot<'_>, start: Timestamp) -> Result<Timestamp, Error> {
+    let mut newest = start;
+    mirror.changes(Some(start), None, |version, _| {
+        newest = newest.max(instant(version.valid_from));
+        Ok::<_, Error>(())
+    })?;
+    Ok(newest)
 }

@@ -12,13 +12,14 @@ use crate::config::UuidEncoding;
 
 use super::Error;
 use super::cell::Cell;
+use super::digest;
 use super::manifest::Entry;
 use super::place;
 use super::previous::Previous;
 use super::provenance::Stamp;
 use super::shape::Shape;
 use super::table::Table;
-use super::writer::{self, FileWriter, Written};
+use super::writer::{FileWriter, Written};
 
 /// Hexadecimal digits of a file's SHA-256 in its name: 64 bits, among the few files of a folder.
 const NAME_DIGITS: usize = 16;
@@ -213,7 +214,7 @@ impl<'previous> Stage<'previous> {
             return Ok(false);
         };
         let path = previous.path(same);
-        if writer::sha256_of(&path).map_err(Error::io(&path))? != entry.sha256 {
+        if digest::sha256_of(&path).map_err(Error::io(&path))? != entry.sha256 {
             return Ok(false);
         }
         self.link(&path, entry)?;
@@ -276,7 +277,7 @@ fn check(path: &Path, shape: &Shape, entry: &Entry) -> Result<(), Error> {
     if found.schema().fields() != shape.schema.fields() {
         return Err(differs("another schema".to_owned()));
     }
-    if writer::sha256_of(path).map_err(Error::io(path))? != entry.sha256 {
+    if digest::sha256_of(path).map_err(Error::io(path))? != entry.sha256 {
         return Err(differs("another SHA-256".to_owned()));
     }
     Ok(())

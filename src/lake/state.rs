@@ -20,18 +20,17 @@ use super::table::Table;
 
 /// Writes `current`, and shows it as the snapshot of the source's own day.
 pub(super) fn write_current(stage: &mut Stage<'_>, source: &Source<'_>) -> Result<Entry, Error> {
-    let mut sorter = Sorter::new(stage.root());
+    let mut file = stage.begin(Table::Current, "all")?;
     let mut newest = None;
-    source.mirror.customers(CustomerOrder::Row, |row| {
+    source.mirror.customers(CustomerOrder::Creation, |row| {
         source.live.advance(1);
         newest = newest.max(Some(touched_at(row)));
         if row.deleted_at.is_some() {
             return Ok(());
         }
-        let customer = State::from(row);
-        sorter.push(customer.key(), customer.cells())
+        file.push(State::from(row).cells(Cell::Text(row.id)))
     })?;
-    let entry = write_sorted(stage, source, sorter, (Table::Current, "all"), newest)?;
+    let entry = stage.finish(file, source.provenance.stamp(Table::Current, newest))?;
     stage.show_also(&entry, Table::Snapshot, &source.today().to_string())?;
     Ok(entry)
 }
@@ -81,23 +80,18 @@ fn rebuild(
         let id = id_bytes(version.customer_id);
         while sightings.next_if(|it| it.id < id).is_some() {}
         let sighting = sightings.peek().filter(|it| it.id == id);
+        let key = Key {
+            first: version.created_at,
+            id,
+            ..Key::default()
+        };
         let customer = State::at(version, sighting.copied(), end);
-        sorter.push(customer.key(), customer.cells())
+        sorter.push(key, customer.cells(Cell::Id(id)))
     })?;
-    let part = day.to_string();
-    write_sorted(stage, source, sorter, (Table::Snapshot, &part), newest).map(drop)
-}
-
-fn write_sorted(
-    stage: &mut Stage<'_>,
-    source: &Source<'_>,
-    sorter: Sorter,
-    (table, part): (Table, &str),
-    newest: Option<i64>,
-) -> Result<Entry, Error> {
-    let mut file = stage.begin(table, part)?;
+    let mut file = stage.begin(Table::Snapshot, &day.to_string())?;
     sorter.drain(|_, cells| file.push(cells))?;
-    stage.finish(file, source.provenance.stamp(Table::Current, newest))
+    let stamp = source.provenance.stamp(Table::Snapshot, newest);
+    stage.finish(file, stamp).map(drop)
 }
 
 /// The last instant at which anything that the tables show of a customer was written.
@@ -108,9 +102,8 @@ pub(super) fn touched_at(row: &CustomerRow<'_>) -> i64 {
         .fold(row.changed_at, i64::max)
 }
 
-/// A living customer's row.
+/// A living customer's row, apart from the id.
 pub(super) struct State<'row> {
-    id: [u8; 16],
     fields: Fields<'row>,
     first_seen_at: i64,
     changed_at: i64,
@@ -121,7 +114,6 @@ pub(super) struct State<'row> {
 impl<'row> From<&CustomerRow<'row>> for State<'row> {
     fn from(row: &CustomerRow<'row>) -> Self {
         Self {
-            id: id_bytes(row.id),
             fields: row.into(),
             first_seen_at: row.first_seen_at,
             changed_at: row.changed_at,
@@ -142,7 +134,6 @@ impl<'row> State<'row> {
             .filter(before_end)
             .or_else(|| has_details.then_some(version.valid_from));
         Self {
-            id: id_bytes(version.customer_id),
             fields: version.into(),
             first_seen_at: sighting.map_or(version.valid_from, |it| it.first_seen_at),
             changed_at: version.valid_from,
@@ -151,32 +142,14 @@ impl<'row> State<'row> {
         }
     }
 
-    /// The customer's id.
-    pub(super) const fn id(&self) -> [u8; 16] {
-        self.id
-    }
-
-    /// Where the row stands in its file.
-    pub(super) fn key(&self) -> Key {
-        Key {
-            group: 0,
-            first: self.fields.created_at,
-            id: self.id,
-            second: 0,
-        }
-    }
-
-    /// A cell for each column.
-    pub(super) fn cells(&self) -> impl Iterator<Item = Cell<'row>> + use<'row> {
-        [Cell::Id(self.id)]
-            .into_iter()
-            .chain(self.fields.cells())
-            .chain([
-                Cell::Instant(self.first_seen_at),
-                Cell::Instant(self.changed_at),
-                Cell::instant(self.detail_verified_at),
-                Cell::instant(self.unlisted_since),
-            ])
+    /// A cell for each column, `id` for the first.
+    pub(super) fn cells(&self, id: Cell<'row>) -> impl Iterator<Item = Cell<'row>> + use<'row> {
+        [id].into_iter().chain(self.fields.cells()).chain([
+            Cell::Instant(self.first_seen_at),
+            Cell::Instant(self.changed_at),
+            Cell::instant(self.detail_verified_at),
+            Cell::instant(self.unlisted_since),
+        ])
     }
 }
 

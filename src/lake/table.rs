@@ -1,7 +1,8 @@
 //! The tables of the lake: which there are, and of which columns each is made.
 //!
 //! The one place where a column is declared. A field promoted out of the mirror's `extra` becomes a
-//! new nullable column at the end of [`FIELDS`], and [`SCHEMA_VERSION`] goes up; no type ever changes.
+//! new nullable column at the end of [`FIELDS`], and [`SCHEMA_VERSION`] goes up; no type ever
+//! changes.
 
 use super::column::{Column, Kind, Packing};
 
@@ -117,7 +118,8 @@ impl Table {
         }
     }
 
-    /// The columns that together name one row of the table (with the partition's, where it has one).
+    /// The columns that together name one row of the table (with the partition's, where it has
+    /// one).
     pub const fn key(self) -> &'static [&'static str] {
         match self {
             Self::Current | Self::Snapshot | Self::Runs => &["id"],

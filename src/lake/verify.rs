@@ -1,8 +1,8 @@
 //! Proves that a lake is whole and says what the mirror says, or names what is wrong.
 //!
 //! The mirror may have gone on since the lake was published. So it is read as it stood at the
-//! instant that the lake speaks of: later versions are left out, versions that ended later are open, and
-//! customers that were verified since then are not compared in `current`.
+//! instant that the lake speaks of: later versions are left out, versions that ended later are
+//! open, and customers that were verified since then are not compared in `current`.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -16,15 +16,17 @@ use crate::mirror::{CustomerOrder, Reader, Snapshot, VersionOrder, VersionRow};
 use crate::report::Report;
 
 use super::calendar::{Day, instant};
+use super::cell::Cell;
 use super::comparison::Comparison;
 use super::daily::Daily;
+use super::fields::id_bytes;
 use super::manifest::{Entry, Manifest};
 use super::previous::Previous;
 use super::rows::{Position, Rows};
 use super::sorter::Sorter;
 use super::state::{State, touched_at};
 use super::table::Table;
-use super::{Error, changes, history, place, runs, writer};
+use super::{Error, changes, digest, history, place, runs};
 
 /// Something that is wrong: where, and what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +98,7 @@ fn file(path: &Path, entry: &Entry) -> Result<(), String> {
     if bytes != entry.bytes {
         return Err(format!("{bytes} bytes instead of {}", entry.bytes));
     }
-    if writer::sha256_of(path).map_err(|error| error.to_string())? != entry.sha256 {
+    if digest::sha256_of(path).map_err(|error| error.to_string())? != entry.sha256 {
         return Err("another SHA-256 than when it was written".to_owned());
     }
     let rows = count(path).map_err(|error| error.to_string())?;
@@ -160,23 +162,28 @@ impl<'a> Verifier<'a> {
     }
 
     fn current(&self) -> Result<Option<Finding>, Error> {
-        let mut sorter = Sorter::new(&std::env::temp_dir());
-        let mut moved_on = HashSet::new();
-        self.mirror.customers(CustomerOrder::Row, |row| {
-            let state = State::from(row);
-            if touched_at(row) > self.state_at {
-                moved_on.insert(state.id());
-            } else if row.deleted_at.is_none() {
-                sorter.push(state.key(), state.cells())?;
+        let moved_on = self.moved_on()?;
+        let mut comparison = self.compare(Table::Current, &moved_on);
+        self.mirror.customers(CustomerOrder::Creation, |row| {
+            if row.deleted_at.is_none() {
+                let id = Cell::Id(id_bytes(row.id));
+                comparison.expect(State::from(row).cells(id));
             }
             Ok::<_, Error>(())
         })?;
-        let mut comparison = self.compare(Table::Current, &moved_on);
-        sorter.drain(|_, cells| {
-            comparison.expect(cells);
-            Ok(())
-        })?;
         Ok(comparison.end())
+    }
+
+    /// Customers of whom the mirror knows more than the generation could.
+    fn moved_on(&self) -> Result<HashSet<[u8; 16]>, Error> {
+        let mut moved_on = HashSet::new();
+        self.mirror.customers(CustomerOrder::Row, |row| {
+            if touched_at(row) > self.state_at {
+                moved_on.insert(id_bytes(row.id));
+            }
+            Ok::<_, Error>(())
+        })?;
+        Ok(moved_on)
     }
 
     fn changes(&self) -> Result<Option<Finding>, Error> {
@@ -194,7 +201,7 @@ impl<'a> Verifier<'a> {
     fn versions(&self) -> Result<Vec<Finding>, Error> {
         let mut daily = Daily::default();
         let mut sorter = Sorter::new(&std::env::temp_dir());
-        self.mirror.versions(VersionOrder::Time, |version| {
+        self.mirror.versions(VersionOrder::Row, |version| {
             let Some(version) = self.as_published(version) else {
                 return Ok(());
             };

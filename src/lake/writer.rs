@@ -1,31 +1,25 @@
-//! One Parquet file in the making: rows go in here, a thread of its own encodes them.
+//! One Parquet file in the making: rows go in here, threads of their own encode them.
 //!
-//! The thread that reads the mirror builds batches, the encoder compresses them, and a channel of two
-//! batches between them bounds what waits. What is given twice comes out byte for byte the same:
-//! nothing of the clock, the machine or the file's name goes into it.
+//! The thread that reads the mirror builds batches and writes what the encoders made of earlier
+//! ones; channels of two batches between them bound what waits. What is given twice comes
+//! out byte for byte the same: nothing of the clock, the machine or the file's name goes into it.
 
 use std::fs::File;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::JoinHandle;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowWriter;
+use parquet::errors::Result as ParquetResult;
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
-use sha2::{Digest, Sha256};
+use parquet::file::writer::SerializedFileWriter;
 
 use super::Error;
 use super::batch::{BATCH_ROWS, Batch};
 use super::cell::Cell;
+use super::digest::Hashed;
+use super::encoder::Encoders;
 use super::place::make_file;
 use super::provenance::Stamp;
-use super::shape::Shape;
-
-/// Batches that wait for the encoder, at most.
-const BATCHES_WAITING: usize = 2;
+use super::shape::{ROW_GROUP_ROWS, Shape};
 
 /// A file that is written, closed and on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,43 +34,37 @@ pub(super) struct Written {
 
 /// A file in the making.
 pub(super) struct FileWriter {
+    path: PathBuf,
+    file: SerializedFileWriter<Hashed>,
+    encoders: Encoders,
     batch: Batch,
-    /// None once it was joined.
-    encoder: Option<EncoderThread>,
-}
-
-struct EncoderThread {
-    messages: SyncSender<Message>,
-    thread: JoinHandle<Result<Written, Error>>,
-}
-
-/// What the encoder is told.
-enum Message {
-    Rows(RecordBatch),
-    /// No more rows come; this goes into the footer.
-    Finish(Stamp),
+    rows: u64,
+    /// Rows of the row group in the making that the encoders have.
+    group_rows: usize,
+    /// Whether the encoders have a row group that is ended and not yet in the file.
+    group_waits: bool,
 }
 
 impl FileWriter {
     /// Begins the file at `path`, which must not be there yet.
     pub(super) fn create(path: &Path, shape: &Shape) -> Result<Self, Error> {
-        let file = make_file(path)?;
-        let (sender, receiver) = sync_channel(BATCHES_WAITING);
-        let encoder = Encoder {
-            path: path.to_owned(),
-            schema: shape.schema.clone(),
-            properties: shape.properties(),
-        };
-        let thread = std::thread::Builder::new()
-            .name("lake-encoder".to_owned())
-            .spawn(move || encoder.run(file, &receiver))
-            .map_err(Error::io(path))?;
+        Self::begin(make_file(path)?, path, shape)
+    }
+
+    fn begin(file: File, path: &Path, shape: &Shape) -> Result<Self, Error> {
+        let properties = Some(shape.properties());
+        let (file, factory) =
+            ArrowWriter::try_new(Hashed::new(file), shape.schema.clone(), properties)
+                .and_then(ArrowWriter::into_serialized_writer)
+                .map_err(Error::parquet(path))?;
         Ok(Self {
+            path: path.to_owned(),
+            file,
+            encoders: Encoders::start(factory).map_err(Error::io(path))?,
             batch: Batch::new(shape),
-            encoder: Some(EncoderThread {
-                messages: sender,
-                thread,
-            }),
+            rows: 0,
+            group_rows: 0,
+            group_waits: false,
         })
     }
 
@@ -87,145 +75,79 @@ impl FileWriter {
     ) -> Result<(), Error> {
         self.batch.push(cells);
         if self.batch.rows() == BATCH_ROWS {
-            let batch = self.batch.take();
-            self.send(Message::Rows(batch))?;
+            let encoded = self.encode();
+            encoded.map_err(Error::parquet(&self.path))?;
         }
         Ok(())
     }
 
-    /// Writes what is left and the footer, and closes the file.
+    /// Writes what is left and the footer, and waits until all of it is on disk.
     pub(super) fn finish(mut self, stamp: Stamp) -> Result<Written, Error> {
-        let last = self.batch.take();
-        self.send(Message::Rows(last))?;
-        self.send(Message::Finish(stamp))?;
-        self.join()
+        let closed = self.close(stamp);
+        closed.map_err(Error::parquet(&self.path))?;
+        let hashed = self.file.inner_mut();
+        let (bytes, sha256) = hashed.end().map_err(Error::io(&self.path))?;
+        Ok(Written {
+            rows: self.rows,
+            bytes,
+            sha256,
+        })
     }
 
-    /// Where the encoder is gone, it has an error to tell.
-    fn send(&mut self, message: Message) -> Result<(), Error> {
-        let encoder = self.encoder.as_ref().expect("the encoder is joined last");
-        if encoder.messages.send(message).is_ok() {
+    fn close(&mut self, stamp: Stamp) -> ParquetResult<()> {
+        self.encode()?;
+        if self.group_rows > 0 {
+            self.end_group()?;
+        }
+        self.write_waiting_group()?;
+        for (key, value) in stamp {
+            self.file
+                .append_key_value_metadata(KeyValue::new(key, value));
+        }
+        // Not `into_inner`, which forgets that an error was the system's.
+        self.file.finish().map(drop)
+    }
+
+    /// Hands the batch to the encoders. Batches divide row groups evenly.
+    fn encode(&mut self) -> ParquetResult<()> {
+        let rows = self.batch.rows();
+        if rows == 0 {
             return Ok(());
         }
-        Err(self
-            .join()
-            .expect_err("an encoder that has all rows was told so"))
-    }
-
-    fn join(&mut self) -> Result<Written, Error> {
-        let encoder = self.encoder.take().expect("the encoder is joined once");
-        drop(encoder.messages);
-        encoder
-            .thread
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    }
-}
-
-/// The other end: batches into bytes.
-struct Encoder {
-    path: PathBuf,
-    schema: SchemaRef,
-    properties: WriterProperties,
-}
-
-impl Encoder {
-    fn run(self, file: File, messages: &Receiver<Message>) -> Result<Written, Error> {
-        let failed = Error::parquet(&self.path);
-        let mut writer =
-            ArrowWriter::try_new(Hashed::new(file), self.schema, Some(self.properties))
-                .map_err(&failed)?;
-        let mut rows = 0;
-        loop {
-            match messages.recv() {
-                Ok(Message::Rows(batch)) => {
-                    rows += batch.num_rows() as u64;
-                    writer.write(&batch).map_err(&failed)?;
-                }
-                Ok(Message::Finish(stamp)) => {
-                    for (key, value) in stamp {
-                        writer.append_key_value_metadata(KeyValue::new(key, value));
-                    }
-                    // Not `into_inner`, which forgets that an error was the system's.
-                    writer.finish().map_err(&failed)?;
-                    let hashed = writer.inner_mut();
-                    hashed.file.sync_all().map_err(Error::io(&self.path))?;
-                    return Ok(hashed.written(rows));
-                }
-                Err(_abandoned) => {
-                    return Err(Error::io(&self.path)(io::ErrorKind::Interrupted.into()));
-                }
-            }
+        self.encoders.encode(&self.batch.take())?;
+        self.rows += rows as u64;
+        self.group_rows += rows;
+        if self.group_rows == ROW_GROUP_ROWS {
+            self.end_group()?;
         }
-    }
-}
-
-/// A file that is hashed as it is written.
-struct Hashed {
-    file: File,
-    hash: Sha256,
-    bytes: u64,
-}
-
-impl Hashed {
-    fn new(file: File) -> Self {
-        Self {
-            file,
-            hash: Sha256::new(),
-            bytes: 0,
-        }
-    }
-
-    fn written(&mut self, rows: u64) -> Written {
-        Written {
-            rows,
-            bytes: self.bytes,
-            sha256: hex(&self.hash.finalize_reset()),
-        }
-    }
-}
-
-impl Write for Hashed {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        let count = self.file.write(buffer)?;
-        self.hash.update(&buffer[..count]);
-        self.bytes += count as u64;
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-/// SHA-256 of a whole file, in hexadecimal.
-pub(super) fn sha256_of(path: &Path) -> io::Result<String> {
-    let mut hash = Sha256::new();
-    io::copy(&mut File::open(path)?, &mut HashOnly(&mut hash))?;
-    Ok(hex(&hash.finalize()))
-}
-
-/// A hash that [`io::copy`] can write to.
-struct HashOnly<'hash>(&'hash mut Sha256);
-
-impl Write for HashOnly<'_> {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.0.update(buffer);
-        Ok(buffer.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+
+    /// Ends the row group in the making. The one before it, which the encoders have long had, is
+    /// written now, while they end this one.
+    fn end_group(&mut self) -> ParquetResult<()> {
+        self.encoders.end_group()?;
+        self.write_waiting_group()?;
+        self.group_rows = 0;
+        self.group_waits = true;
+        Ok(())
+    }
+
+    fn write_waiting_group(&mut self) -> ParquetResult<()> {
+        if !self.group_waits {
+            return Ok(());
+        }
+        self.group_waits = false;
+        let mut group = self.file.next_row_group()?;
+        for chunk in self.encoders.collect()? {
+            chunk.append_to_row_group(&mut group)?;
+        }
+        group.close().map(drop)
+    }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a string takes all text");
-        text
-    })
-}
+/// A row group ends where a batch does.
+const _: () = assert!(ROW_GROUP_ROWS.is_multiple_of(BATCH_ROWS));
 
 #[cfg(test)]
 mod tests {
@@ -233,6 +155,7 @@ mod tests {
 
     use crate::config::UuidEncoding;
 
+    use super::super::digest::sha256_of;
     use super::super::table::Table;
     use super::*;
 
@@ -277,21 +200,11 @@ mod tests {
             .write(true)
             .open("/dev/full")
             .expect("Linux has it");
-        let (sender, receiver) = sync_channel(BATCHES_WAITING);
-        let encoder = Encoder {
-            path: "/dev/full".into(),
-            schema: shape.schema.clone(),
-            properties: shape.properties(),
-        };
-        let thread = std::thread::spawn(move || encoder.run(full, &receiver));
-        let writer = FileWriter {
-            batch: Batch::new(&shape),
-            encoder: Some(EncoderThread {
-                messages: sender,
-                thread,
-            }),
-        };
-        let error = writer.finish(Vec::new()).expect_err("the disk is full");
+        let writer = FileWriter::begin(full, Path::new("/dev/full"), &shape);
+        let error = writer
+            .expect("nothing was written yet")
+            .finish(Vec::new())
+            .expect_err("the disk is full");
         assert!(matches!(error, Error::CannotWrite { .. }), "{error:?}");
     }
 }

@@ -59,6 +59,8 @@ pub struct Listed {
     pub rows: RoaringBitmap,
     /// A hash of the page's ids that does not depend on their order; only the caller reads it.
     pub content: u64,
+    /// Whether it may prove anything: an answer that a cache gave may not.
+    pub is_evidence: bool,
 }
 
 /// The walk that is open, with its whole ledger.
@@ -143,8 +145,8 @@ pub(super) fn enter_list(
     connection
         .prepare_cached(
             "INSERT INTO walk_lists (walk, received, sent, pass, page, pages, total,
-                                     received_at, content, rows)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                                     received_at, content, is_evidence, rows)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute(params![
             walk,
@@ -156,6 +158,7 @@ pub(super) fn enter_list(
             page.total.map(count),
             At(page.received_at),
             page.content.cast_signed(),
+            page.is_evidence,
             RowSet(rows.clone()),
         ])?;
     Ok(())
@@ -208,7 +211,8 @@ fn head(row: &Row<'_>) -> rusqlite::Result<Walk> {
 fn lists(connection: &Connection, walk: i64) -> rusqlite::Result<Vec<Listed>> {
     connection
         .prepare_cached(
-            "SELECT sent, received, pass, page, pages, total, received_at, content, rows
+            "SELECT sent, received, pass, page, pages, total, received_at, content,
+                    is_evidence, rows
              FROM walk_lists WHERE walk = ?1 ORDER BY received",
         )?
         .query_map([walk], |row| {
@@ -220,7 +224,8 @@ fn lists(connection: &Connection, walk: i64) -> rusqlite::Result<Vec<Listed>> {
                 total: row.get::<_, Option<i64>>(5)?.map(i64::cast_unsigned),
                 received_at: row.get::<_, At>(6)?.0,
                 content: row.get::<_, i64>(7)?.cast_unsigned(),
-                rows: row.get::<_, RowSet>(8)?.0,
+                is_evidence: row.get(8)?,
+                rows: row.get::<_, RowSet>(9)?.0,
             })
         })?
         .collect()

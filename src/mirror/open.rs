@@ -35,7 +35,7 @@ const WAL_PAGES: u32 = 8192;
 
 /// Pages that the writer keeps in memory, in KiB: the inner pages of the indexes of a million
 /// customers, and what a page of the list touches.
-const CACHE_KIB: i32 = 32 << 10;
+const CACHE_KIB: i32 = 16 << 10;
 
 /// More statements than the crate has, so that none is ever compiled twice.
 const STATEMENTS: usize = 128;

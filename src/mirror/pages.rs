@@ -30,6 +30,8 @@ pub struct PageTaken {
     pub received_at: Timestamp,
     /// A hash of the page's ids that does not depend on their order.
     pub content: u64,
+    /// Whether it may prove anything: an answer that a cache gave may not.
+    pub is_evidence: bool,
     /// Its rows, each with what it means.
     pub rows: Vec<(Summary, Verdict)>,
     /// Its rows that could not be taken.

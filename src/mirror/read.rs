@@ -147,6 +147,10 @@ pub struct Standing {
     pub oldest_verified_at: Option<Timestamp>,
     /// When the newest version began. Where the clock was set back, later than any run ended.
     pub newest_version_at: Option<Timestamp>,
+    /// Details that all runs asked for again only because they were old.
+    pub reverified: u64,
+    /// Of those, how many had changed without a trace in the list.
+    pub reverified_changed: u64,
 }
 
 impl Snapshot<'_> {
@@ -265,5 +269,7 @@ fn standing(connection: &Connection) -> rusqlite::Result<Standing> {
         newest_version_at: connection
             .prepare_cached("SELECT max(valid_from) FROM versions")?
             .query_row([], |row| time_at(row, 0))?,
+        reverified: count("SELECT coalesce(sum(reverified), 0) FROM runs")?,
+        reverified_changed: count("SELECT coalesce(sum(reverified_changed), 0) FROM runs")?,
     })
 }

@@ -27,6 +27,8 @@ pub struct Settled {
     pub interval: Interval,
     /// When it was received.
     pub at: Timestamp,
+    /// Whether it proves, where it was found, that the customer lived then: a cache's answer does not.
+    pub is_sighting: bool,
     /// What came of it.
     pub outcome: Settlement,
 }
@@ -90,7 +92,7 @@ pub(super) fn settle(
     let mut effects = Vec::with_capacity(details.len());
     for detail in details {
         last = last.max(detail.interval.received);
-        if matches!(detail.outcome, Settlement::Found(_)) {
+        if detail.is_sighting && matches!(detail.outcome, Settlement::Found(_)) {
             let (of_all, rows) =
                 sightings.get_or_insert_with(|| (detail.interval, RoaringBitmap::new()));
             of_all.sent = of_all.sent.min(detail.interval.sent);
@@ -150,6 +152,7 @@ impl<'t> Settling<'t> {
             interval,
             at,
             outcome,
+            ..
         } = detail;
         let before = Before {
             row,

@@ -1,7 +1,8 @@
 //! The overview: everything that is worth knowing of a mirror at one instant, as a value.
 //!
-//! It is read from the mirror alone, whether a daemon runs or not. As JSON it is a promise:
-//! fields are added, none is renamed.
+//! It is read from the mirror and the settings alone, whether a daemon runs or not, so that
+//! `twsync status` and the pages tell the very same. As JSON it is a promise: fields are added,
+//! none is renamed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,30 +10,46 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::config::Config;
-use crate::mirror::{Error, Memory, Reader, Reason, Standing};
+use super::attention;
+use crate::config::{Config, Schedule};
+use crate::mirror::{Error, Memory, Reader, Reason, Snapshot, Standing};
 use crate::report::{Grade, Outcome, Report};
 use crate::sync::freshness::Capacity;
 
 /// Runs that are shown.
-const RUNS_SHOWN: u32 = 10;
+const RUNS_SHOWN: u32 = 20;
 
 /// How the copy stands.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Overview {
+    /// The version of twsync that says so.
+    pub version: &'static str,
     /// When this was read.
     pub now: Timestamp,
     /// The database file.
     pub mirror: String,
     /// The lake's folder; none where there is none.
     pub lake: Option<String>,
-    /// True where the data is older than two runs should let it become, or was never whole.
+    /// True where the data is older than the schedule promises: no run saw everybody yet, or the
+    /// newest that did speaks of a time before [`Self::late_before`]. A run that fails makes
+    /// nothing stale by itself; that there is no good one after it does, in time.
     pub stale: bool,
-    /// The grade of the newest walk.
+    /// What wants a person's attention, a sentence each, the most pressing first.
+    pub attention: Vec<String>,
+    /// The grade of the newest run that saw everybody and ended as it should: complete or
+    /// converged.
     pub grade: Option<Grade>,
-    /// The instant of the newest walk that was proved complete.
+    /// The instant that its data speaks of. Complete: when the proving answer was received.
+    /// Converged: when the run began, for whatever it saw it saw later.
+    pub as_of: Option<Timestamp>,
+    /// Seconds from then until now.
+    pub age_seconds: Option<u64>,
+    /// The last scheduled time but one: data of before is late, for one run may be under way or
+    /// have failed, but not two. None where the schedule never runs.
+    pub late_before: Option<Timestamp>,
+    /// The instant of the newest walk that was proved complete, whatever became of its run.
     pub complete_as_of: Option<Timestamp>,
-    /// When the newest run that ended well did so.
+    /// When the newest run that saw everybody and ended as it should did so.
     pub last_good_run_at: Option<Timestamp>,
     /// The next scheduled time, if a daemon runs.
     pub next_run_at: Option<Timestamp>,
@@ -40,7 +57,7 @@ pub struct Overview {
     pub customers: Customers,
     /// How old their details are.
     pub details: Details,
-    /// How many customers wait for their details, by reason.
+    /// How many customers wait for their details, by reason; reasons without any are left out.
     pub queue: BTreeMap<&'static str, u64>,
     /// Deletions that wait for a decision.
     pub held: u64,
@@ -82,13 +99,19 @@ pub struct Details {
     pub attainable_age_seconds: Option<u64>,
     /// Details that are older than they should be.
     pub overdue: u64,
+    /// Details that were asked for again only because they were old, in all runs.
+    pub reverified: u64,
+    /// Of those, how many had changed without a trace in the list: how often the list misses one.
+    pub reverified_changed: u64,
 }
 
 /// What the server lets through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Pace {
-    /// The rate in force.
+    /// The rate in force, all requests together.
     pub requests_per_second: f64,
+    /// The setting, which is never exceeded.
+    pub ceiling_per_second: f64,
     /// The server asked for no request before this.
     pub not_before: Option<Timestamp>,
 }
@@ -97,41 +120,41 @@ impl Overview {
     /// How the mirror of these settings stands at `now`.
     pub fn read(config: &Config, now: Timestamp) -> Result<Self, Error> {
         let reader = Reader::open(&config.mirror.path)?;
-        let snapshot = reader.snapshot()?;
-        let standing = snapshot.standing()?;
-        let memory = snapshot.memory()?;
+        Self::of(&reader.snapshot()?, config, now)
+    }
+
+    /// How the mirror of these settings stood at the instant of `snapshot`, looked back at from
+    /// `now`.
+    pub fn of(snapshot: &Snapshot<'_>, config: &Config, now: Timestamp) -> Result<Self, Error> {
+        let (standing, memory) = (snapshot.standing()?, snapshot.memory()?);
         let runs = snapshot.last_runs(RUNS_SHOWN)?;
-        let overdue = snapshot.due_len(before(now, config.sync.max_detail_age))?;
-        let good = runs.iter().find(|run| is_good(run));
-        let last_good_run_at = good.and_then(|run| run.finished_at);
-        let pace = Pace {
-            requests_per_second: memory
-                .requests_per_second
-                .unwrap_or(config.pace.requests_per_second),
-            not_before: memory.not_before.filter(|until| *until > now),
-        };
-        Ok(Self {
+        let good = newest_good(snapshot, &runs)?;
+        let as_of = good.as_ref().map(speaks_of);
+        let late_before = late_before(&config.schedule, now);
+        let pace = pace(config, &memory, now);
+        let mut overview = Self {
+            version: env!("CARGO_PKG_VERSION"),
             now,
             mirror: config.mirror.path.display().to_string(),
-            lake: config
-                .lake
-                .path
-                .as_ref()
-                .map(|path| path.display().to_string()),
-            stale: is_stale(config, &memory, last_good_run_at, now),
-            grade: runs.iter().find_map(|run| run.grade),
+            lake: (config.lake.path.as_ref()).map(|path| path.display().to_string()),
+            stale: is_stale(as_of, late_before),
+            attention: Vec::new(),
+            grade: good.as_ref().and_then(|run| run.grade),
+            as_of,
+            age_seconds: as_of.map(|as_of| seconds(now.duration_since(as_of))),
+            late_before,
             complete_as_of: memory.last_complete_as_of,
-            last_good_run_at,
+            last_good_run_at: good.and_then(|run| run.finished_at),
             next_run_at: config.schedule.next(now),
             details: Details {
                 oldest_verified_at: standing.oldest_verified_at,
                 max_age_seconds: config.sync.max_detail_age.as_secs(),
                 attainable_age_seconds: attainable_age(config, standing.alive, &pace, now),
-                overdue,
+                overdue: snapshot.due_len(before(now, config.sync.max_detail_age))?,
+                reverified: standing.reverified,
+                reverified_changed: standing.reverified_changed,
             },
-            queue: standing
-                .queued
-                .iter()
+            queue: (standing.queued.iter())
                 .map(|(why, number)| (word(*why), *number))
                 .collect(),
             held: standing.held,
@@ -140,7 +163,22 @@ impl Overview {
             unlisted_seen_at: memory.h4_broken_at,
             customers: Customers::from(standing),
             runs,
-        })
+        };
+        overview.attention = attention::of(&overview);
+        Ok(overview)
+    }
+
+    /// The newest run that has ended.
+    pub fn last_ended(&self) -> Option<&Report> {
+        self.runs.iter().find(|run| run.finished_at.is_some())
+    }
+}
+
+impl Details {
+    /// Whether the setting can be held.
+    pub fn bound_holds(&self) -> bool {
+        self.attainable_age_seconds
+            .is_some_and(|age| age <= self.max_age_seconds)
     }
 }
 
@@ -157,26 +195,48 @@ impl From<Standing> for Customers {
     }
 }
 
-fn before(now: Timestamp, age: Duration) -> Timestamp {
-    let age = SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX);
-    now.saturating_sub(age)
-        .expect("a signed duration saturates")
+/// True where a run saw everybody and ended as it should.
+pub(crate) fn saw_everybody(run: &Report) -> bool {
+    matches!(run.outcome, Some(Outcome::Done | Outcome::Held))
+        && run.grade.is_some_and(|grade| grade >= Grade::Converged)
 }
 
-fn is_good(run: &Report) -> bool {
-    matches!(run.outcome, Some(Outcome::Done | Outcome::Held)) && run.grade.is_some()
+/// The instant that the data of such a run speaks of.
+pub(crate) fn speaks_of(run: &Report) -> Timestamp {
+    run.as_of.unwrap_or(run.started_at)
 }
 
-/// A run may be missed or fail once without a word; two in a row are worth an alarm.
-fn is_stale(
-    config: &Config,
-    memory: &Memory,
-    last_good: Option<Timestamp>,
-    now: Timestamp,
-) -> bool {
-    let interval = config.schedule.interval(now).unwrap_or_default();
-    let too_old = before(now, 2 * interval + Duration::from_mins(10));
-    !memory.baseline_done || last_good.is_none_or(|at| at < too_old)
+/// The newest run that saw everybody. As a rule it is among the last ones; after a long time of
+/// failures all runs are looked at.
+fn newest_good(snapshot: &Snapshot<'_>, last: &[Report]) -> Result<Option<Report>, Error> {
+    if let Some(good) = last.iter().find(|run| saw_everybody(run)) {
+        return Ok(Some(good.clone()));
+    }
+    if last.len() < RUNS_SHOWN as usize {
+        return Ok(None);
+    }
+    Ok(snapshot.runs()?.into_iter().rev().find(saw_everybody))
+}
+
+/// The last scheduled time but one. For an even schedule, data is late when it is between one
+/// and two intervals old; for one that rests at night, the night does not count.
+fn late_before(schedule: &Schedule, now: Timestamp) -> Option<Timestamp> {
+    schedule.previous(schedule.previous(now)?)
+}
+
+fn is_stale(as_of: Option<Timestamp>, late_before: Option<Timestamp>) -> bool {
+    as_of.is_none_or(|as_of| late_before.is_some_and(|late| as_of < late))
+}
+
+/// What is remembered may be of a time when the ceiling was higher.
+fn pace(config: &Config, memory: &Memory, now: Timestamp) -> Pace {
+    let ceiling = config.pace.requests_per_second;
+    let borne = memory.requests_per_second.unwrap_or(ceiling);
+    Pace {
+        requests_per_second: borne.min(ceiling),
+        ceiling_per_second: ceiling,
+        not_before: memory.not_before.filter(|until| *until > now),
+    }
 }
 
 fn attainable_age(config: &Config, active: u64, pace: &Pace, now: Timestamp) -> Option<u64> {
@@ -190,6 +250,17 @@ fn attainable_age(config: &Config, active: u64, pace: &Pace, now: Timestamp) -> 
     capacity.attainable_age().map(|age| age.as_secs())
 }
 
+fn before(now: Timestamp, age: Duration) -> Timestamp {
+    let age = SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX);
+    now.saturating_sub(age)
+        .expect("a signed duration saturates")
+}
+
+/// Clocks being what they are, what lies ahead is now.
+fn seconds(age: SignedDuration) -> u64 {
+    Duration::try_from(age).map_or(0, |age| age.as_secs())
+}
+
 const fn word(reason: Reason) -> &'static str {
     match reason {
         Reason::New => "new",
@@ -198,5 +269,35 @@ const fn word(reason: Reason) -> &'static str {
         Reason::Missing => "missing",
         Reason::Refresh => "refresh",
         Reason::Full => "full",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use croner::parser::{CronParser, Seconds};
+
+    fn late(pattern: &str, now: &str) -> Option<String> {
+        let parser = CronParser::builder().seconds(Seconds::Required).build();
+        let schedule = Schedule {
+            cron: parser.parse(pattern).expect("a pattern"),
+            ..Schedule::default()
+        };
+        let at = late_before(&schedule, now.parse().expect("a time"))?;
+        Some(at.to_string())
+    }
+
+    #[test]
+    fn hourly_data_is_late_after_one_to_two_hours() {
+        let found = late("0 0 * * * *", "2026-05-01T12:34:56Z");
+        assert_eq!(found.as_deref(), Some("2026-05-01T11:00:00Z"));
+        let on_the_hour = late("0 0 * * * *", "2026-05-01T12:00:00Z");
+        assert_eq!(on_the_hour.as_deref(), Some("2026-05-01T10:00:00Z"));
+    }
+
+    #[test]
+    fn a_schedule_that_rests_at_the_weekend_makes_no_data_late_on_sunday() {
+        let sunday = late("0 0 9-17 * * 1-5", "2026-05-03T12:00:00Z");
+        assert_eq!(sunday.as_deref(), Some("2026-05-01T16:00:00Z"));
     }
 }

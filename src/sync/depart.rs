@@ -162,6 +162,7 @@ impl Run<'_> {
                 id: details.id,
                 interval: details.interval,
                 at: details.received_at,
+                is_sighting: false,
                 outcome: settlement(fate, details.answer, last_seen),
             }
         });
@@ -175,6 +176,10 @@ impl Run<'_> {
             self.memory
                 .h4_broken_at
                 .get_or_insert(self.report.started_at);
+            let memory = self.memory.clone();
+            self.store
+                .with(move |mirror| mirror.remember(&memory))
+                .await?;
             self.warn(
                 "the server knows customers that its list does not show: they are kept as unlisted"
                     .to_owned(),

@@ -181,9 +181,9 @@ impl Waiting {
     }
 
     /// What an answer means for one that was asked for here.
-    pub(super) fn settlement(&mut self, row: u32, details: Details) -> Settled {
+    pub(super) fn settlement(&mut self, row: u32, details: Details, is_sighting: bool) -> Settled {
         let reason = self.reasons.remove(&row).flatten();
-        settlement(row, details, reason)
+        settlement(row, details, reason, is_sighting)
     }
 
     async fn read_ahead(
@@ -253,7 +253,7 @@ impl Waiting {
 }
 
 /// What an answer means for a customer that is not missing.
-fn settlement(row: u32, details: Details, reason: Option<Reason>) -> Settled {
+fn settlement(row: u32, details: Details, reason: Option<Reason>, is_sighting: bool) -> Settled {
     let listed = matches!(
         reason,
         Some(Reason::New | Reason::Returned | Reason::Changed)
@@ -277,6 +277,7 @@ fn settlement(row: u32, details: Details, reason: Option<Reason>) -> Settled {
         id: details.id,
         interval: details.interval,
         at: details.received_at,
+        is_sighting,
         outcome,
     }
 }

@@ -34,7 +34,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::customer::CustomerId;
 use crate::mirror::{Memory, Mirror, QueueKey, Reason};
-use crate::report::{Grade, Live, Mode, Outcome, Report, RunId};
+use crate::report::{Grade, Live, Mode, Outcome, Report, RunId, in_one_line};
 
 pub use error::Error;
 use flight::Flight;
@@ -108,7 +108,9 @@ pub async fn run(job: &Job, around: &Surroundings, mirror: Mirror) -> Ran {
     };
     report.finished_at = Some(around.clock.now());
     report.outcome = Some(outcome(&report, result.as_ref().err()));
-    report.reason = report.reason.or_else(|| result.as_ref().err().map(say));
+    report.reason = report
+        .reason
+        .or_else(|| result.as_ref().err().map(|error| in_one_line(error)));
     let finished = report.clone();
     if let Err(error) = store.with(move |mirror| mirror.finish_run(&finished)).await {
         result = result.and(Err(error.into()));
@@ -324,15 +326,4 @@ fn outcome(report: &Report, error: Option<&Error>) -> Outcome {
         None if report.grade == Some(Grade::Partial) => Outcome::Partial,
         None => Outcome::Done,
     }
-}
-
-/// An error and what lies under it, in one line.
-fn say(error: &Error) -> String {
-    let mut line = error.to_string();
-    let mut under = std::error::Error::source(error);
-    while let Some(cause) = under {
-        line = format!("{line}: {cause}");
-        under = cause.source();
-    }
-    line
 }

@@ -156,6 +156,7 @@ fn commit(
             interval: page.interval,
             received_at: page.received_at,
             content,
+            is_evidence: !page.from_cache,
             rows: plan(summaries, known),
             rejected: page.rejected.clone(),
         },

@@ -34,14 +34,15 @@ impl Round<'_, '_> {
         let mut settled = Vec::with_capacity(answers.len());
         let mut only_old = RoaringBitmap::new();
         for (row, details) in answers {
-            let lives = matches!(details.answer, Answer::Found(_)) && !details.from_cache;
-            if let Some(walk) = self.walk.as_deref_mut().filter(|_| lives) {
+            let is_sighting = !details.from_cache && self.run.details_are_sightings();
+            let lives = matches!(details.answer, Answer::Found(_));
+            if let Some(walk) = self.walk.as_deref_mut().filter(|_| lives && is_sighting) {
                 walk.evidence.detailed(details.interval, row);
             }
             if self.details.is_only_old(row) {
                 only_old.insert(row);
             }
-            settled.push(self.details.settlement(row, details));
+            settled.push(self.details.settlement(row, details, is_sighting));
         }
         let walk = self.walk.as_ref().map(|walk| walk.id);
         let effects = self.run.settle(walk, settled).await?;

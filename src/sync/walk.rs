@@ -106,12 +106,14 @@ impl Run<'_> {
                 },
                 listed.interval,
                 listed.received_at,
-                true,
+                listed.is_evidence,
             )?;
         }
-        for (interval, rows) in &open.detail_sightings {
-            for row in rows {
-                walk.evidence.detailed(*interval, row);
+        if self.details_are_sightings() {
+            for (interval, rows) in &open.detail_sightings {
+                for row in rows {
+                    walk.evidence.detailed(*interval, row);
+                }
             }
         }
         self.flight.page_size = walk.passes.page_size();
@@ -196,10 +198,15 @@ impl Run<'_> {
 
     /// Whose details will be asked for anyway, as far as a detail proves that a customer lives.
     async fn proving_details(&mut self) -> Result<RoaringBitmap, Error> {
-        if self.memory.h4_broken_at.is_some() {
+        if !self.details_are_sightings() {
             return Ok(RoaringBitmap::new());
         }
         Ok(self.store.with(|mirror| mirror.queued()).await?)
+    }
+
+    /// Until somebody was found to live whom a proved list does not show (H4).
+    pub(super) fn details_are_sightings(&self) -> bool {
+        self.memory.h4_broken_at.is_none()
     }
 
     fn arrive(&mut self, walk: Walk, verdict: Verdict) -> Walked {

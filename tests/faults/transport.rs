@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use twsync::report::{Exit, Grade, Outcome};
 use twsync::sandbox::{Action, Encoding, On, Options, Rule, Sandbox};
 
-use crate::promise::{ends_at_once, few, is_given_up, is_retried, is_retried_by};
+use crate::promise::{ends_at_once, is_given_up, is_retried, is_retried_by};
 use crate::support::Copying;
 
 /// Runs against another place than the sandbox, where nobody answers; returns what was said.
@@ -96,7 +96,7 @@ async fn a_body_shorter_than_promised_is_never_parsed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stale_connection_is_replaced_at_once() {
     let mut copying = Copying::of(120).await;
-    // One at a time, so that no request is struck twice.
+    // One at a time, so that no retry is the tenth request itself.
     copying.config.pace.in_flight_max = 1;
     let began = copying.now();
     let fault = copying.fault(Rule::on(On::Detail).every(10).does(Action::close()));
@@ -108,7 +108,7 @@ async fn a_stale_connection_is_replaced_at_once() {
 
 /// A copy that waits for an answer no longer than a test can.
 async fn impatient() -> Copying {
-    let mut copying = few().await;
+    let mut copying = Copying::of(120).await;
     copying.config.api.request_timeout = Duration::from_millis(150);
     copying
 }

@@ -14,8 +14,7 @@ fn hidden(world: &World) -> Vec<String> {
                 .into_string()
                 .expect("text")
         })
-        .filter(|name| name.starts_with(".lake."))
-        .filter(|name| name != ".lake.lock" && name != ".lake.replaced")
+        .filter(|name| name.starts_with(".lake.") && name != ".lake.lock")
         .collect();
     names.sort();
     names
@@ -31,7 +30,7 @@ fn an_orphaned_staging_is_removed() {
     fs::write(orphan.join("current/half"), "half").expect("a file");
     assert_eq!(hidden(&world), [".lake.staging-killed"]);
     world.publish();
-    assert_eq!(hidden(&world), [""; 0]);
+    assert_eq!(hidden(&world), [".lake.previous"]);
 }
 
 #[test]
@@ -43,7 +42,22 @@ fn a_lake_caught_between_two_renames_is_put_back() {
     fs::rename(world.lake(), world.folder().join(".lake.previous")).expect("a rename");
     world.publish();
     assert_eq!(before, tables(&world.lake()));
-    assert_eq!(hidden(&world), [""; 0]);
+    assert_eq!(hidden(&world), [".lake.previous"]);
+}
+
+#[test]
+fn the_previous_generation_stays_for_those_who_are_listing_it() {
+    let mut world = World::new();
+    world.find(&customers(0..3));
+    world.publish();
+    let listing = fs::read_dir(world.lake().join("customers_history")).expect("a folder");
+    let before = tables(&world.lake());
+    world.find(&[with_members(1, 9)]);
+    world.publish();
+    assert_eq!(listing.count(), 1, "what was opened can be listed");
+    assert_eq!(before, tables(&world.folder().join(".lake.previous")));
+    world.publish();
+    assert_eq!(hidden(&world), [".lake.previous"], "and one is enough");
 }
 
 #[test]

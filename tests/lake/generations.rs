@@ -146,6 +146,42 @@ fn a_change_late_on_a_day_is_in_that_days_snapshot() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_loses_nothing() {
+    let mut world = World::new();
+    world.at("2026-01-20T10:00:00Z").find(&customers(0..10));
+    world.publish();
+    world
+        .at("2026-02-02T10:00:00Z")
+        .find(&[with_members(3, 77)]);
+    world.publish();
+    world.at("2026-01-25T10:00:00Z").find(&customers(10..15));
+    world
+        .at("2026-02-02T11:00:00Z")
+        .find(&[with_members(4, 78)]);
+    world.publish();
+    let days = ["2026-01-20", "2026-01-25", "2026-02-02"];
+    assert_eq!(parts(&world.lake(), "customers_snapshot"), days);
+    assert_eq!(world.verify(), []);
+}
+
+#[test]
+fn a_run_that_was_killed_is_published_as_far_as_it_came() {
+    let mut world = World::new();
+    world.at("2026-02-01T10:00:00Z").find(&customers(0..10));
+    world.publish();
+    world.at("2026-02-03T10:00:00Z");
+    world.killed_run(&customers(10..15));
+    world.at("2026-02-05T10:00:00Z").publish();
+    let days = ["2026-02-01", "2026-02-03"];
+    assert_eq!(
+        parts(&world.lake(), "customers_snapshot"),
+        days,
+        "the state is of that day"
+    );
+    assert_eq!(world.verify(), []);
+}
+
+#[test]
 fn days_without_a_lake_are_made_up_for_from_the_versions() {
     let mut world = World::new();
     world.at("2026-01-10T10:00:00Z").find(&customers(0..10));

@@ -67,6 +67,11 @@ fn world(native: bool) -> World {
 }
 
 #[test]
+fn every_query_of_the_cookbook_runs() {
+    check("cookbook.py", false);
+}
+
+#[test]
 fn duckdb_reads_it() {
     check("read_duckdb.py", false);
 }

@@ -319,10 +319,9 @@ fn documents_name_every_table_column_and_file() {
     let resources = package["resources"].as_array().expect("resources");
     assert_eq!(resources.len(), Table::ALL.len());
     for path in tables(&world.lake()).keys() {
-        assert!(
-            sql.contains(&path.display().to_string()),
-            "{}",
-            path.display()
-        );
+        // A name that another generation's file will have must not stand for this one's.
+        let pinned = !path.starts_with("current");
+        let named = sql.contains(&path.display().to_string());
+        assert_eq!(named, pinned, "{}", path.display());
     }
 }

@@ -59,20 +59,10 @@ impl World {
         self
     }
 
-    /// One run, in which these details come in, a second after its start; it ends a minute after it.
+    /// One run, in which these details come in, a second after its start; it ends a minute after
+    /// it began.
     pub(crate) fn run(&mut self, details: Vec<(CustomerId, Settlement)>) -> Report {
-        let mut report = Report::begin(RunId::new(), Mode::Sync, self.now);
-        self.mirror.begin_run(&report).expect("a run begins");
-        self.now += jiff::SignedDuration::from_secs(1);
-        let ids: Vec<CustomerId> = details.iter().map(|(id, _)| *id).collect();
-        let rows = self.mirror.enqueue_ids(&ids, Reason::Refresh, self.now);
-        let settled = rows.expect("rows").into_iter().zip(details);
-        let settled = settled
-            .map(|(row, (id, outcome))| self.settled(row, id, outcome))
-            .collect();
-        self.mirror
-            .settle(None, report.id, settled)
-            .expect("details are taken in");
+        let mut report = self.begin(details);
         self.now += jiff::SignedDuration::from_secs(59);
         report.finished_at = Some(self.now);
         report.outcome = Some(Outcome::Done);
@@ -86,9 +76,29 @@ impl World {
         report
     }
 
+    /// A run that finds these customers, and is killed then.
+    pub(crate) fn killed_run(&mut self, customers: &[Customer]) {
+        self.begin(customers.iter().map(found).collect());
+    }
+
+    fn begin(&mut self, details: Vec<(CustomerId, Settlement)>) -> Report {
+        let report = Report::begin(RunId::new(), Mode::Sync, self.now);
+        self.mirror.begin_run(&report).expect("a run begins");
+        self.now += jiff::SignedDuration::from_secs(1);
+        let ids: Vec<CustomerId> = details.iter().map(|(id, _)| *id).collect();
+        let rows = self.mirror.enqueue_ids(&ids, Reason::Refresh, self.now);
+        let settled = rows.expect("rows").into_iter().zip(details);
+        let settled = settled
+            .map(|(row, (id, outcome))| self.settled(row, id, outcome))
+            .collect();
+        self.mirror
+            .settle(None, report.id, settled)
+            .expect("details are taken in");
+        report
+    }
+
     /// A run that finds these customers.
     pub(crate) fn find(&mut self, customers: &[Customer]) -> Report {
-        let found = |it: &Customer| (it.id, Settlement::Found(Box::new(it.clone())));
         self.run(customers.iter().map(found).collect())
     }
 
@@ -108,6 +118,7 @@ impl World {
                 received: self.count + 1,
             },
             at: self.now,
+            is_sighting: true,
             outcome,
         }
     }
@@ -148,6 +159,11 @@ impl World {
     pub(crate) fn write_native_ids(&mut self) {
         self.settings.uuid_encoding = UuidEncoding::Native;
     }
+}
+
+fn found(customer: &Customer) -> (CustomerId, Settlement) {
+    let details = Settlement::Found(Box::new(customer.clone()));
+    (customer.id, details)
 }
 
 /// The customer of this number, created in this order.

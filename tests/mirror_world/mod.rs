@@ -103,6 +103,7 @@ impl World {
             interval: self.interval(),
             received_at: self.now(),
             content: u64::MAX - 1,
+            is_evidence: true,
             rows: rows.to_vec(),
             rejected: Vec::new(),
         };
@@ -124,6 +125,7 @@ impl World {
             id: id(number),
             interval,
             at: self.now(),
+            is_sighting: true,
             outcome,
         };
         self.mirror
@@ -138,6 +140,7 @@ impl World {
             id: id(number),
             interval,
             at: self.now(),
+            is_sighting: true,
             outcome,
         };
         self.mirror.settle(None, self.run, vec![detail]).unwrap()[0]

@@ -38,6 +38,7 @@ CREATE TABLE walk_lists (
     total INTEGER,
     received_at TEXT NOT NULL,
     content INTEGER NOT NULL,
+    is_evidence INTEGER NOT NULL, -- 0: a cache answered
     rows BLOB NOT NULL,
     PRIMARY KEY (walk, received)
 ) WITHOUT ROWID;

@@ -1,0 +1,73 @@
+//! Files that are hashed as they are written, and read.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+/// A file that is hashed as it is written.
+pub(super) struct Hashed {
+    file: File,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl Hashed {
+    /// An empty one.
+    pub(super) fn new(file: File) -> Self {
+        Self {
+            file,
+            hash: Sha256::new(),
+            bytes: 0,
+        }
+    }
+
+    /// Waits until all of it is on disk; how many bytes it is, and their SHA-256.
+    pub(super) fn end(&mut self) -> io::Result<(u64, String)> {
+        self.file.sync_all()?;
+        Ok((self.bytes, hex(&self.hash.finalize_reset())))
+    }
+}
+
+impl Write for Hashed {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let count = self.file.write(buffer)?;
+        self.hash.update(&buffer[..count]);
+        self.bytes += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// SHA-256 of a whole file, in hexadecimal.
+pub(super) fn sha256_of(path: &Path) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    io::copy(&mut File::open(path)?, &mut HashOnly(&mut hash))?;
+    Ok(hex(&hash.finalize()))
+}
+
+/// A hash that [`io::copy`] can write to.
+struct HashOnly<'hash>(&'hash mut Sha256);
+
+impl Write for HashOnly<'_> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.0.update(buffer);
+        Ok(buffer.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes all text");
+        text
+    })
+}
