@@ -1,101 +1,72 @@
-//! The real program: a sandbox, a folder, and what a shell would see of `twsync`.
+//! What a shell sees: the real program, a sandbox of its own, and the files that it leaves.
 
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::Command;
 
 use rusqlite::{Connection, OpenFlags};
-use tempfile::TempDir;
-use tokio::process::Command;
-use twsync::report::Exit;
-use twsync::sandbox::{Fault, Options, Rule, Sandbox, TOKEN, World};
+use twsync::sandbox::{Fault, Options, Rule, Sandbox, World};
 
-/// A place to run the program in.
-pub(crate) struct Program {
+use crate::program::{Program, Running, Said};
+
+/// The program, in a folder of its own, and what it talks to.
+pub(crate) struct Shell {
     pub(crate) sandbox: Sandbox,
-    pub(crate) folder: TempDir,
+    program: Program,
 }
 
-/// What a command came to.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) code: Option<i32>,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-}
-
-impl Program {
+impl Shell {
     /// With a quiet world of this many customers.
     pub(crate) async fn of(customers: usize) -> Self {
-        Self::from(Options {
+        let options = Options {
             world: World::new(11, customers),
             ..Options::default()
-        })
-        .await
+        };
+        let sandbox = Sandbox::start(options).await.unwrap();
+        let program = Program::against(&sandbox)
+            .env("TWSYNC_MIRROR__PATH", "mirror.db")
+            .env("TWSYNC_LAKE__PATH", "lake")
+            .env("TWSYNC_STATUS__LISTEN", "");
+        Self { sandbox, program }
     }
 
-    pub(crate) async fn from(options: Options) -> Self {
-        Self {
-            sandbox: Sandbox::start(options).await.unwrap(),
-            folder: tempfile::tempdir().unwrap(),
-        }
-    }
-
-    /// `twsync` with nothing in its environment but what it needs to run here.
+    /// The program with these arguments, to be changed before it runs.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_twsync"));
-        command
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .env_clear()
-            .env("TWSYNC_API__BASE_URL", self.sandbox.url())
-            .env("TWSYNC_API__TOKEN", TOKEN)
-            .env("TWSYNC_PACE__REQUESTS_PER_SECOND", "1e9")
-            .env("TWSYNC_PACE__BURST", "1000")
-            .env("TWSYNC_MIRROR__PATH", self.mirror())
-            .env("TWSYNC_LAKE__PATH", self.lake())
-            .env("TWSYNC_STATUS__LISTEN", "")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        command
+        self.program.command(arguments)
     }
 
     /// Runs it to its end.
-    pub(crate) async fn run(&self, arguments: &[&str]) -> Ended {
-        Ended::of(self.command(arguments)).await
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Said {
+        self.program.run(arguments).await
     }
 
     /// `twsync --once`
-    pub(crate) async fn once(&self) -> Ended {
+    pub(crate) async fn once(&self) -> Said {
         self.run(&["--once"]).await
+    }
+
+    /// Starts it, to be watched while it runs.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        self.program.start(arguments)
     }
 
     pub(crate) fn fault(&self, rule: Rule) -> Fault {
         self.sandbox.faults().add(rule)
     }
 
-    /// Waits until so many requests have come in, all told.
-    pub(crate) async fn reached(&self, total: u64) {
-        in_time(self.sandbox.requests().reached(total)).await;
-    }
-
-    pub(crate) fn mirror(&self) -> PathBuf {
-        self.folder.path().join("mirror.db")
-    }
-
-    pub(crate) fn lake(&self) -> PathBuf {
-        self.folder.path().join("lake")
+    /// A path in its folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.program.path(name)
     }
 
     /// The lake's manifest: another generation has another.
     pub(crate) fn generation(&self) -> String {
-        std::fs::read_to_string(self.lake().join("manifest.json")).unwrap()
+        std::fs::read_to_string(self.path("lake/manifest.json")).unwrap()
     }
 
     /// The mirror as anybody may read it.
     pub(crate) fn sql(&self) -> Connection {
-        Connection::open_with_flags(self.mirror(), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap()
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+        Connection::open_with_flags(self.path("mirror.db"), flags).unwrap()
     }
 
     /// One number that a query answers.
@@ -105,7 +76,7 @@ impl Program {
 
     /// What stands in the folder, hidden names too.
     pub(crate) fn names(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.folder.path()).unwrap();
+        let entries = std::fs::read_dir(self.path("")).unwrap();
         let mut names: Vec<String> = entries
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
@@ -117,50 +88,12 @@ impl Program {
     pub(crate) async fn is_whole(&self) {
         let living = self.number("SELECT count(*) FROM customers WHERE deleted_at IS NULL");
         assert_eq!(living, i64::try_from(self.sandbox.world().len()).unwrap());
-        self.run(&["verify"]).await.with(Exit::Done);
+        self.run(&["verify"]).await.exits(0);
     }
 }
 
-/// Waits for what comes within a moment, unless the program has died.
-pub(crate) async fn in_time<T>(what: impl Future<Output = T>) -> T {
-    let limit = std::time::Duration::from_secs(20);
-    tokio::time::timeout(limit, what)
-        .await
-        .expect("it never comes")
-}
-
-impl Ended {
-    /// Runs this to its end.
-    pub(crate) async fn of(mut command: Command) -> Self {
-        let output = command.output().await.unwrap();
-        Self {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-
-    /// Fails the test where the exit code is another.
-    #[track_caller]
-    pub(crate) fn with(self, exit: Exit) -> Self {
-        assert_eq!(
-            self.code,
-            Some(exit as i32),
-            "{}{}",
-            self.stdout,
-            self.stderr
-        );
-        self
-    }
-
-    /// Fails the test where a person is not told these words.
-    #[track_caller]
-    pub(crate) fn says(self, words: &str) -> Self {
-        assert!(
-            self.stderr.contains(words),
-            "no “{words}” in: {}",
-            self.stderr
-        );
-        self
-    }
+/// Runs this to its end, while the sandbox goes on serving.
+pub(crate) async fn ended(command: Command) -> Said {
+    let mut command = tokio::process::Command::from(command);
+    Said::from(command.kill_on_drop(true).output().await.unwrap())
 }
