@@ -16,13 +16,22 @@ use uuid::Uuid;
 pub struct RunId(pub Uuid);
 
 impl RunId {
-    /// A new id, later than all before it.
+    /// A new id, later than all that this process made before it.
     #[expect(
         clippy::new_without_default,
         reason = "two defaults would not be equal"
     )]
     pub fn new() -> Self {
         Self(Uuid::now_v7())
+    }
+
+    /// A new id that sorts behind `newest`, even where the clock was set back since.
+    pub fn after(newest: Option<Self>) -> Self {
+        let id = Self::new();
+        match newest {
+            Some(newest) if id <= newest => Self(Uuid::from_u128(newest.0.as_u128() + 1)),
+            _ => id,
+        }
     }
 }
 

@@ -8,6 +8,8 @@ mod support;
 
 #[path = "faults/credentials.rs"]
 mod credentials;
+#[path = "faults/daemon.rs"]
+mod daemon;
 #[path = "faults/disk.rs"]
 mod disk;
 #[path = "faults/hostile.rs"]
@@ -18,14 +20,22 @@ mod pacing;
 mod paging;
 #[path = "faults/payload.rs"]
 mod payload;
+#[path = "faults/process.rs"]
+mod process;
 #[path = "faults/program.rs"]
 mod program;
 #[path = "faults/promise.rs"]
 mod promise;
 #[path = "faults/publishing.rs"]
 mod publishing;
+#[path = "faults/settings.rs"]
+mod settings;
 #[path = "faults/sqlite.rs"]
 mod sqlite;
+#[path = "faults/time.rs"]
+mod time;
+#[path = "faults/tls.rs"]
+mod tls;
 #[path = "faults/transport.rs"]
 mod transport;
 #[path = "faults/values.rs"]

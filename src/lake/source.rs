@@ -43,6 +43,7 @@ impl<'reader> Source<'reader> {
             runs.retain(|it| it.id != run.id);
             runs.push(run.clone());
         }
+        let standing = mirror.standing()?;
         let instant = clock.now();
         let state_at = match (run, runs.last()) {
             (Some(run), _) => run.finished_at.unwrap_or(instant),
@@ -54,10 +55,13 @@ impl<'reader> Source<'reader> {
         };
         Ok(Self {
             mirror,
-            standing: mirror.standing()?,
+            // History never runs backwards, but a clock does where it was set back.
+            state_at: standing
+                .newest_version_at
+                .map_or(state_at, |newest| newest.max(state_at)),
+            standing,
             provenance: Provenance::new(runs),
             instant,
-            state_at,
             last_complete_as_of: mirror.memory()?.last_complete_as_of,
             live,
         })

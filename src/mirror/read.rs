@@ -12,7 +12,7 @@ use crate::report::Report;
 
 use super::header::Header;
 use super::open::{self, SCHEMA};
-use super::row::count_at;
+use super::row::{count_at, time_at};
 use super::{
     CustomerOrder, CustomerRow, Error, Kept, KeptRejected, Known, Memory, Reason, Version,
     VersionOrder, VersionRow, check, customers, known, living, memory, queue, rejected, rows, runs,
@@ -151,6 +151,8 @@ pub struct Standing {
     pub held: u64,
     /// When the details of the living customer that was verified longest ago were verified.
     pub oldest_verified_at: Option<Timestamp>,
+    /// When the newest version began. Where the clock was set back, later than any run ended.
+    pub newest_version_at: Option<Timestamp>,
     /// Details that all runs asked for again only because they were old.
     pub reverified: u64,
     /// Of those, how many had changed without a trace in the list.
@@ -270,6 +272,9 @@ fn standing(connection: &Connection) -> rusqlite::Result<Standing> {
         queued: queue::lengths(connection)?,
         held: runs::held(connection)?,
         oldest_verified_at: living::oldest_verified_at(connection)?,
+        newest_version_at: connection
+            .prepare_cached("SELECT max(valid_from) FROM versions")?
+            .query_row([], |row| time_at(row, 0))?,
         reverified: count("SELECT coalesce(sum(reverified), 0) FROM runs")?,
         reverified_changed: count("SELECT coalesce(sum(reverified_changed), 0) FROM runs")?,
     })

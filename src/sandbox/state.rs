@@ -246,12 +246,12 @@ fn beside(id: Uuid, above: bool) -> Uuid {
     })
 }
 
-/// An order of `of` positions that costs nothing to make: a step that shares no factor with their
-/// number visits each of them once.
+/// An order of `of` positions that costs nothing to make: a small cipher (a Feistel network) over the
+/// numbers of twice as many bits as half of them need, asked again until it gives a position.
 #[derive(Clone, Copy)]
 struct Shuffle {
-    start: u64,
-    step: u64,
+    keys: [u64; 4],
+    half_bits: u32,
     of: u64,
 }
 
@@ -259,24 +259,30 @@ impl Shuffle {
     fn new(of: usize, draw: u64) -> Self {
         let of = of.max(1) as u64;
         let mut random = fastrand::Rng::with_seed(draw);
-        let mut step = random.u64(..of).max(1);
-        while common_divisor(step, of) != 1 {
-            step += 1;
-        }
         Self {
-            start: random.u64(..of),
-            step,
+            keys: std::array::from_fn(|_| random.u64(..)),
+            half_bits: (u64::BITS - of.leading_zeros()).div_ceil(2),
             of,
         }
     }
 
     fn at(&self, position: usize) -> usize {
-        let at = (u128::from(self.start) + u128::from(self.step) * position as u128)
-            % u128::from(self.of);
+        let mut at = self.encipher(position as u64);
+        while at >= self.of {
+            at = self.encipher(at);
+        }
         usize::try_from(at).expect("less than the number of positions")
     }
-}
 
-fn common_divisor(a: u64, b: u64) -> u64 {
-    if b == 0 { a } else { common_divisor(b, a % b) }
+    fn encipher(&self, number: u64) -> u64 {
+        let mask = (1 << self.half_bits) - 1;
+        let (left, right) = self.keys.iter().fold(
+            (number >> self.half_bits, number & mask),
+            |(left, right), key| {
+                let mixed = (right ^ key).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                (right, left ^ (mixed >> 32) & mask)
+            },
+        );
+        left << self.half_bits | right
+    }
 }

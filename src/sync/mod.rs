@@ -99,8 +99,8 @@ pub struct Ran {
 /// Does one run. However it ends, what it committed stays, its row in `runs` says how it ended and
 /// why, and the next run goes on from there.
 pub async fn run(job: &Job, around: &Surroundings, mirror: Mirror) -> Ran {
-    let report = Report::begin(RunId::new(), job.mode, around.clock.now());
     let mut store = Store::new(mirror);
+    let report = Report::begin(next_id(&mut store).await, job.mode, around.clock.now());
     let (mut report, warnings, mut result) = match Run::begin(job, around, &mut store, report).await
     {
         Ok(mut run) => {
@@ -327,6 +327,14 @@ impl<'a> Run<'a> {
             self.warnings.push(what);
         }
     }
+}
+
+/// Runs are told apart and put in order by their ids, whatever the clock says. A mirror that can't be
+/// read says so as soon as the run begins.
+async fn next_id(store: &mut Store) -> RunId {
+    let newest = store.with(|mirror| mirror.last_runs(1)).await;
+    let newest = newest.unwrap_or_default();
+    RunId::after(newest.first().map(|run| run.id))
 }
 
 /// How a run ended, from what it knows at its end.

@@ -53,7 +53,7 @@ async fn a_disk_that_is_full_while_the_lake_stages_keeps_the_last_generation() {
     program.once().await.with(Exit::Done);
     let (generation, names) = (program.generation(), program.names());
     // Each customer brings a little that can't be compressed, and all of it stands in one file.
-    for _ in 0..2000 {
+    for _ in 0..1200 {
         program.sandbox.world().insert(twsync::sandbox::Place::Tail);
     }
     let mut mirror_only = program.command(&["--once"]);

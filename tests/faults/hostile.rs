@@ -104,8 +104,8 @@ async fn ten_thousand_headers_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_object_of_a_million_members_costs_no_million_million_steps() {
-    let members: Vec<String> = (0..300_000).map(|nth| format!("\"k{nth}\":0")).collect();
+async fn an_object_of_a_hundred_thousand_members_costs_no_more_than_its_length() {
+    let members: Vec<String> = (0..100_000).map(|nth| format!("\"k{nth}\":0")).collect();
     let row = format!("{{{}}}", members.join(","));
     let copying = Copying::of(20).await;
     copying.fault(Rule::on(On::Page(1)).does(Action::inject_row(row)));

@@ -2,14 +2,21 @@
 
 use serde_json::json;
 use twsync::report::{Exit, Grade, Outcome};
-use twsync::sandbox::{Action, Dialect, Items, On, Options, Order, Oversize, Place, Rule, World};
+use twsync::sandbox::{Action, Dialect, Items, On, Order, Oversize, Place, Rule, World};
 
 use crate::support::Copying;
 
 /// A copy of a world of which everybody is known.
 async fn known(customers: usize) -> Copying {
-    let copying = Copying::of(customers).await;
+    let copying = unknown(customers).await;
     copying.run().await.ok();
+    copying
+}
+
+/// A copy that has not begun. Ten customers are a page.
+async fn unknown(customers: usize) -> Copying {
+    let mut copying = Copying::of(customers).await;
+    copying.config.api.page_size = 10;
     copying
 }
 
@@ -32,7 +39,7 @@ async fn is_proved(copying: &Copying, passes: u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_an_arrival_pushes_to_the_next_page_is_counted_once() {
-    let copying = known(350).await;
+    let copying = known(35).await;
     after_page_one(&copying, |world| {
         world.insert(Place::Head);
     });
@@ -40,7 +47,7 @@ async fn a_row_that_an_arrival_pushes_to_the_next_page_is_counted_once() {
     // Of the instant of page 1: the arrival came after it.
     assert_eq!(ran.report.grade, Some(Grade::Complete));
     assert_eq!(ran.report.counts.drift, 1, "one row was on two pages");
-    assert_eq!((ran.details, copying.living().len()), (0, 350));
+    assert_eq!((ran.details, copying.living().len()), (0, 35));
     copying.run().await.ok();
     assert_eq!(
         copying.number("SELECT count(*) FROM customer_versions WHERE op = 'insert'"),
@@ -51,9 +58,9 @@ async fn a_row_that_an_arrival_pushes_to_the_next_page_is_counted_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_a_departure_pulls_to_the_page_before_is_noticed_and_looked_for() {
-    let copying = known(350).await;
+    let copying = known(35).await;
     let world = copying.world();
-    let (gone, skipped) = (world.listed_ids()[5], world.listed_ids()[100]);
+    let (gone, skipped) = (world.listed_ids()[5], world.listed_ids()[10]);
     after_page_one(&copying, move |world| {
         world.delete(gone);
     });
@@ -69,7 +76,7 @@ async fn a_row_that_a_departure_pulls_to_the_page_before_is_noticed_and_looked_f
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_arrival_and_a_departure_that_leave_every_count_right_deceive_nobody() {
-    let copying = known(350).await;
+    let copying = known(35).await;
     let gone = copying.world().listed_ids()[5];
     after_page_one(&copying, move |world| {
         world.delete(gone);
@@ -80,13 +87,11 @@ async fn an_arrival_and_a_departure_that_leave_every_count_right_deceive_nobody(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_size_that_is_clamped_is_adopted() {
-    let copying = Copying::from(Options {
-        world: World::new(3, 250),
-        page_size_max: 40,
-        oversize: Oversize::Clamped,
-        ..Options::default()
-    })
-    .await;
+    let copying = unknown(35).await;
+    copying.sandbox.change(|options| {
+        options.page_size_max = 4;
+        options.oversize = Oversize::Clamped;
+    });
     let ran = copying.run().await.ok();
     assert_eq!(ran.report.grade, Some(Grade::Complete));
     copying.assert_mirror_equals_world();
@@ -94,17 +99,17 @@ async fn a_page_size_that_is_clamped_is_adopted() {
     let lists = log
         .iter()
         .filter(|entry| entry.path.ends_with("/customers"));
-    let sizes: Vec<bool> = lists.map(|entry| entry.query.contains("=40")).collect();
+    let sizes: Vec<bool> = lists.map(|entry| entry.query.contains("=4")).collect();
     assert!(sizes[1..].iter().all(|is_adopted| *is_adopted), "{sizes:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_size_that_changes_in_mid_walk_begins_the_pass_anew() {
-    let copying = known(350).await;
+    let copying = known(35).await;
     let sandbox = copying.sandbox.clone();
     let clamp = Action::after(move |_| {
         sandbox.change(|options| {
-            options.page_size_max = 50;
+            options.page_size_max = 5;
             options.oversize = Oversize::Clamped;
         });
     });
@@ -117,7 +122,7 @@ async fn a_page_size_that_changes_in_mid_walk_begins_the_pass_anew() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_parameter_that_is_ignored_ends_the_run() {
-    let copying = known(350).await;
+    let copying = known(35).await;
     copying.fault(Rule::on(On::List).does(Action::rows_of(1)));
     let ran = copying.run().await;
     let said = ran.failed(Exit::NotThisApi);
@@ -128,7 +133,7 @@ async fn a_page_parameter_that_is_ignored_ends_the_run() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_echoed_page_that_differs_ends_the_run() {
-    let copying = known(350).await;
+    let copying = known(35).await;
     copying.fault(Rule::on(On::Page(3)).does(Action::echo_page(2)));
     let said = copying.run().await.failed(Exit::NotThisApi);
     assert!(
@@ -140,7 +145,7 @@ async fn an_echoed_page_that_differs_ends_the_run() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_short_page_in_the_middle_ends_nothing() {
-    let copying = Copying::of(350).await;
+    let copying = unknown(35).await;
     let short = Action::edit(|json| json["customers"].as_array_mut().unwrap().truncate(3));
     copying.fault(Rule::on(On::Page(2)).nth(1).does(short));
     let ran = copying.run().await.ok();
@@ -150,7 +155,7 @@ async fn a_short_page_in_the_middle_ends_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_page_in_the_middle_ends_nothing() {
-    let copying = Copying::of(350).await;
+    let copying = unknown(35).await;
     let empty = Action::edit(|json| json["customers"] = json!([]));
     copying.fault(Rule::on(On::Page(2)).nth(1).does(empty));
     let ran = copying.run().await.ok();
@@ -160,7 +165,7 @@ async fn an_empty_page_in_the_middle_ends_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_has_next_that_says_no_too_early_ends_nothing() {
-    let copying = Copying::of(350).await;
+    let copying = unknown(35).await;
     copying.fault(Rule::on(On::List).does(Action::has_next(false)));
     let ran = copying.run().await.ok();
     assert_eq!(ran.report.grade, Some(Grade::Complete));
@@ -169,7 +174,7 @@ async fn a_has_next_that_says_no_too_early_ends_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_has_next_that_never_says_no_costs_one_look_past_the_end() {
-    let copying = known(350).await;
+    let copying = known(35).await;
     copying.world().delete(copying.world().listed_ids()[3]);
     // Someone has left, so that one pass is not proved before its end is seen.
     copying.fault(Rule::on(On::List).does(Action::has_next(true)));
@@ -188,8 +193,8 @@ async fn a_has_next_that_never_says_no_costs_one_look_past_the_end() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_total_that_is_capped_or_estimated_is_never_complete() {
-    for total in [100, 200, 347, 360] {
-        let copying = known(350).await;
+    for total in [10, 20, 33, 38] {
+        let copying = known(35).await;
         copying.world().delete(copying.world().listed_ids()[9]);
         copying.fault(Rule::on(On::List).does(Action::edit(move |json| {
             json["pagination"]["totalCount"] = json!(total);
@@ -198,16 +203,16 @@ async fn a_total_that_is_capped_or_estimated_is_never_complete() {
         let ran = copying.run().await.ok();
         assert_eq!(ran.report.grade, Some(Grade::Converged), "of {total}");
         assert_eq!(ran.report.counts.deleted, 0);
-        assert_eq!(copying.living().len(), 350);
+        assert_eq!(copying.living().len(), 35);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_total_that_is_capped_together_with_the_page_count_is_never_complete() {
-    for customers in [350, 300] {
+    for customers in [35, 30] {
         let copying = known(customers).await;
         copying.fault(Rule::on(On::List).does(Action::edit(|json| {
-            json["pagination"]["totalCount"] = json!(200);
+            json["pagination"]["totalCount"] = json!(20);
             json["pagination"]["totalPages"] = json!(2);
         })));
         let ran = copying.run().await.ok();
@@ -216,9 +221,9 @@ async fn a_total_that_is_capped_together_with_the_page_count_is_never_complete()
         copying.assert_mirror_equals_world();
     }
     // The first run of all has seen nobody before.
-    let copying = Copying::of(350).await;
+    let copying = unknown(35).await;
     copying.fault(Rule::on(On::List).does(Action::edit(|json| {
-        json["pagination"]["totalCount"] = json!(200);
+        json["pagination"]["totalCount"] = json!(20);
         json["pagination"]["totalPages"] = json!(2);
     })));
     let ran = copying.run().await.ok();
@@ -227,13 +232,11 @@ async fn a_total_that_is_capped_together_with_the_page_count_is_never_complete()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn items_that_count_a_page_are_never_complete() {
-    let copying = Copying::from(Options {
-        world: World::new(3, 250),
-        dialect: Dialect::Limit,
-        items: Items::OnPage,
-        ..Options::default()
-    })
-    .await;
+    let copying = unknown(25).await;
+    copying.sandbox.change(|options| {
+        options.dialect = Dialect::Limit;
+        options.items = Items::OnPage;
+    });
     let ran = copying.run().await.ok();
     assert_eq!(ran.report.grade, Some(Grade::Converged));
     copying.assert_mirror_equals_world();
@@ -241,13 +244,9 @@ async fn items_that_count_a_page_are_never_complete() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_in_no_stable_order_is_partial_and_says_so() {
-    let world = World::new(3, 950);
-    world.set_order(Order::Unstable);
-    let copying = Copying::from(Options {
-        world,
-        ..Options::default()
-    })
-    .await;
+    let mut copying = unknown(95).await;
+    copying.world().set_order(Order::Unstable);
+    copying.config.sync.max_passes = 2;
     let ran = copying.run().await.ok();
     assert_eq!(ran.report.grade, Some(Grade::Partial));
     assert_eq!(ran.report.outcome, Some(Outcome::Partial));
@@ -262,9 +261,9 @@ async fn a_list_in_no_stable_order_is_partial_and_says_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_one_customer_on_two_pages_the_later_answer_counts() {
-    let copying = known(350).await;
+    let copying = known(35).await;
     let world = copying.world();
-    let pushed = world.listed_ids()[99];
+    let pushed = world.listed_ids()[9];
     after_page_one(&copying, move |world| {
         world.insert(Place::Head);
         world.set_tier(pushed, "Enterprise");
@@ -277,7 +276,7 @@ async fn of_one_customer_on_two_pages_the_later_answer_counts() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn details_of_another_customer_than_asked_end_the_run() {
-    let copying = Copying::of(20).await;
+    let copying = unknown(20).await;
     let ids = copying.world().listed_ids();
     copying.fault(Rule::on(On::Customer(ids[3])).does(Action::wrong_id(ids[4])));
     let said = copying.run().await.failed(Exit::NotThisApi);
@@ -301,7 +300,7 @@ async fn suddenly_no_customers_is_a_hold() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn more_pages_than_there_can_be_end_the_run() {
-    let copying = known(350).await;
+    let copying = known(35).await;
     copying.fault(Rule::on(On::List).does(Action::pages(json!(4_000_000_000_u32))));
     let ran = copying.run().await;
     let said = ran.failed(Exit::NotThisApi);
@@ -313,7 +312,7 @@ async fn more_pages_than_there_can_be_end_the_run() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_without_end_are_not_followed_for_ever() {
-    let copying = known(350).await;
+    let copying = known(35).await;
     // Whatever page is asked for, there are nine more behind it, and nobody on them.
     copying.fault(Rule::on(On::List).does(Action::edit(|json| {
         let page = json["pagination"]["page"].as_u64().unwrap();

@@ -79,13 +79,13 @@ async fn counts_that_cannot_be_end_the_run() {
     for fault in [
         Action::total(json!(-1)),
         Action::total(json!(1.5)),
-        Action::total(json!("120")),
+        Action::total(json!("12")),
         Action::total(json!(null)),
         Action::total(serde_json::from_str("18446744073709551616").unwrap()),
         Action::pages(json!(-2)),
         Action::pages(json!(4_294_967_296_u64)),
         Action::pages(json!(null)),
-        // 120 customers do not fit on one page of 100, and do not leave two pages empty.
+        // Twelve customers do not fit on one page of ten, and do not leave two pages empty.
         Action::pages(json!(1)),
         Action::total(json!(0)),
     ] {

@@ -75,6 +75,11 @@ impl Program {
         self.sandbox.faults().add(rule)
     }
 
+    /// Waits until so many requests have come in, all told.
+    pub(crate) async fn reached(&self, total: u64) {
+        in_time(self.sandbox.requests().reached(total)).await;
+    }
+
     pub(crate) fn mirror(&self) -> PathBuf {
         self.folder.path().join("mirror.db")
     }
@@ -114,6 +119,14 @@ impl Program {
         assert_eq!(living, i64::try_from(self.sandbox.world().len()).unwrap());
         self.run(&["verify"]).await.with(Exit::Done);
     }
+}
+
+/// Waits for what comes within a moment, unless the program has died.
+pub(crate) async fn in_time<T>(what: impl Future<Output = T>) -> T {
+    let limit = std::time::Duration::from_secs(20);
+    tokio::time::timeout(limit, what)
+        .await
+        .expect("it never comes")
 }
 
 impl Ended {

@@ -6,6 +6,13 @@ use twsync::sandbox::{Action, On, Rule};
 
 use crate::support::Copying;
 
+/// A copy of a few customers on two pages.
+pub(crate) async fn few() -> Copying {
+    let mut copying = Copying::of(12).await;
+    copying.config.api.page_size = 10;
+    copying
+}
+
 /// The mirror as a whole, to be compared with itself.
 pub(crate) fn kept(copying: &Copying) -> Vec<(String, serde_json::Value)> {
     copying.living()
@@ -13,14 +20,14 @@ pub(crate) fn kept(copying: &Copying) -> Vec<(String, serde_json::Value)> {
 
 /// A fault that passes, on the list and on details: asked again, and nothing is missing.
 pub(crate) async fn is_retried(action: Action) {
-    let copying = Copying::of(120).await;
+    let copying = few().await;
     is_retried_by(&copying, action).await;
 }
 
 /// The same for a copy with settings of its own.
 pub(crate) async fn is_retried_by(copying: &Copying, action: Action) {
     let page = copying.fault(Rule::on(On::Page(2)).times(2).does(action.clone()));
-    let details = copying.fault(Rule::on(On::Detail).every(50).times(2).does(action));
+    let details = copying.fault(Rule::on(On::Detail).every(5).times(2).does(action));
     let ran = copying.run().await.ok();
     assert_eq!((page.struck(), details.struck()), (2, 2));
     assert_eq!(ran.report.counts.retries, 4);
@@ -40,7 +47,7 @@ pub(crate) async fn is_given_up(action: Action, exit: Exit) -> String {
 }
 
 async fn ends(action: Action, exit: Exit, requests: u64) -> String {
-    let copying = Copying::of(120).await;
+    let copying = few().await;
     copying.run().await.ok();
     let before = kept(&copying);
     let fault = copying.fault(Rule::on(On::List).does(action));
@@ -59,7 +66,7 @@ async fn ends(action: Action, exit: Exit, requests: u64) -> String {
 /// A row of the list that can't be taken: kept aside as it came, and everybody else is copied.
 /// Returns why it was not taken.
 pub(crate) async fn is_kept_aside(row: &str) -> String {
-    let copying = Copying::of(120).await;
+    let copying = few().await;
     copying.fault(Rule::on(On::Page(1)).does(Action::inject_row(row)));
     let ran = copying.run().await.ok();
     assert!(ran.report.counts.rejected > 0);
@@ -74,8 +81,8 @@ pub(crate) async fn is_kept_aside(row: &str) -> String {
 /// The details of one customer that can't be taken: kept aside as they came, the customer kept as the
 /// list shows it and asked for again. Returns why they were not taken.
 pub(crate) async fn are_kept_aside(details: impl Fn(&str) -> String) -> String {
-    let copying = Copying::of(120).await;
-    let id = copying.world().listed_ids()[40];
+    let copying = few().await;
+    let id = copying.world().listed_ids()[4];
     let body = details(&id.to_string());
     let answer = Action::raw(200, "application/json", body.clone());
     let fault = copying.fault(Rule::on(On::Customer(id)).does(answer));
@@ -84,7 +91,7 @@ pub(crate) async fn are_kept_aside(details: impl Fn(&str) -> String) -> String {
         (ran.report.counts.rejected, ran.report.counts.pending),
         (1, 1)
     );
-    assert_eq!(copying.living().len(), 120);
+    assert_eq!(copying.living().len(), 12);
     let (kept, why, _) = only_rejected(&copying);
     assert_eq!(kept, body);
     fault.lift();

@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use twsync::lake::{self, Error, Published};
 use twsync::report::{Exit, Live};
-use twsync::sandbox::Place;
+use twsync::sandbox::{On, Place, Rule};
 
-use crate::program::Program;
+use crate::program::{Ended, Program};
+use crate::promise::run_enders;
 use crate::support::Copying;
 
 /// A copy, and the lake that is made of it.
@@ -74,7 +75,7 @@ async fn a_glob_at_any_moment_sees_one_whole_generation() {
         }
         seen
     });
-    for _ in 0..15 {
+    for _ in 0..8 {
         copying.world().insert(Place::Tail);
         copying.run().await.ok();
         publish(&copying).unwrap();
@@ -156,10 +157,11 @@ async fn a_run_that_fails_leaves_the_last_good_lake() {
     let program = Program::of(120).await;
     program.once().await.with(Exit::Done);
     let generation = program.generation();
-    for (action, exit) in crate::promise::run_enders() {
-        let fault =
-            program.fault(twsync::sandbox::Rule::on(twsync::sandbox::On::List).does(action));
-        program.once().await.with(exit);
+    for (action, exit) in run_enders() {
+        let fault = program.fault(Rule::on(On::List).does(action));
+        let mut command = program.command(&["--once"]);
+        command.env("TWSYNC_PACE__RETRIES_MAX", "0");
+        Ended::of(command).await.with(exit);
         assert_eq!(program.generation(), generation, "after {exit:?}");
         fault.lift();
     }
