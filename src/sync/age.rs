@@ -45,7 +45,7 @@ impl Run<'_> {
     /// Says so where settings and pace can't keep every customer's details within their age, going
     /// by the schedule.
     pub(super) async fn foresee_age(&mut self) -> Result<(), Error> {
-        let (Some(run_interval), 1..) = (self.run_interval, self.settings.reverify_max) else {
+        let (Some(run_interval), 1..) = (self.interval, self.settings.reverify_max) else {
             return Ok(());
         };
         let active = self.store.with(|mirror| mirror.alive_count()).await?;

@@ -133,7 +133,7 @@ struct Run<'a> {
     flight: Flight,
     settings: config::Sync,
     /// From one scheduled run to the next.
-    run_interval: Option<Duration>,
+    interval: Option<Duration>,
     clock: Clock,
     live: Arc<Live>,
     memory: Memory,
@@ -212,7 +212,7 @@ impl<'a> Run<'a> {
             store,
             flight,
             settings: around.config.sync,
-            run_interval: around.config.schedule.interval(around.clock.now()),
+            interval: around.config.schedule.interval(around.clock.now()),
             clock: around.clock.clone(),
             live: Arc::clone(&around.live),
             memory,
