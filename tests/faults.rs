@@ -4,12 +4,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod program;
 mod support;
 
 #[path = "faults/credentials.rs"]
 mod credentials;
-#[path = "faults/daemon.rs"]
-mod daemon;
 #[path = "faults/disk.rs"]
 mod disk;
 #[path = "faults/hostile.rs"]
@@ -22,14 +21,14 @@ mod paging;
 mod payload;
 #[path = "faults/process.rs"]
 mod process;
-#[path = "faults/program.rs"]
-mod program;
 #[path = "faults/promise.rs"]
 mod promise;
 #[path = "faults/publishing.rs"]
 mod publishing;
 #[path = "faults/settings.rs"]
 mod settings;
+#[path = "faults/shell.rs"]
+mod shell;
 #[path = "faults/sqlite.rs"]
 mod sqlite;
 #[path = "faults/time.rs"]

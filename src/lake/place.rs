@@ -84,7 +84,7 @@ impl Place {
     }
 
     /// A process killed between the two steps leaves the lake under the name of the previous one,
-    /// where [`Self::recover`] finds it.
+    /// beside what is staged, where [`Self::recover`] finds it.
     fn swap_in_two_steps(&self, staged: &Path, previous: &Path) -> io::Result<()> {
         fs::rename(&self.lake, previous)?;
         fs::rename(staged, &self.lake)
@@ -94,28 +94,33 @@ impl Place {
         sibling(&self.lake, "previous")
     }
 
+    /// Puts back a lake that was caught between two renames, and removes what was staged. A lake
+    /// that is gone with nothing staged was taken away by its owner, and stays gone.
     fn recover(&self) -> Result<(), Error> {
-        let previous = self.previous();
+        let (previous, orphans) = (self.previous(), self.orphans()?);
         let gone = is_absent_or_empty(&self.lake).map_err(Error::io(&self.lake))?;
-        if gone && previous.exists() {
+        if gone && !orphans.is_empty() && previous.exists() {
             fs::rename(&previous, &self.lake).map_err(Error::io(&self.lake))?;
         }
-        self.remove_orphans()
+        orphans.iter().try_for_each(|path| remove(path))
     }
 
-    fn remove_orphans(&self) -> Result<(), Error> {
+    /// What killed processes have staged.
+    fn orphans(&self) -> Result<Vec<PathBuf>, Error> {
         let folder = parent(&self.lake);
         let prefix = name_of(&sibling(&self.lake, "staging-"));
+        let mut orphans = Vec::new();
         for entry in fs::read_dir(folder).map_err(Error::io(folder))? {
             let path = entry.map_err(Error::io(folder))?.path();
-            let orphan = name_of(&path)
+            let name = name_of(&path);
+            if name
                 .as_encoded_bytes()
-                .starts_with(prefix.as_encoded_bytes());
-            if orphan {
-                remove(&path)?;
+                .starts_with(prefix.as_encoded_bytes())
+            {
+                orphans.push(path);
             }
         }
-        Ok(())
+        Ok(orphans)
     }
 }
 

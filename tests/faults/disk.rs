@@ -1,26 +1,24 @@
 //! Disks that are full, read-only, forbidden, failing, or two where one was expected.
 
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 use std::{fs, io};
 
-use tokio::process::Command;
-use twsync::report::Exit;
-
-use crate::program::{Ended, Program};
+use crate::shell::{Shell, ended};
 
 /// The same command with files of this many KiB at most: then writing fails, as on a full disk.
 fn with_room(command: &Command, kib: u32) -> Command {
-    let inner = command.as_std();
     let mut limited = Command::new("bash");
     limited
         .arg("-c")
         .arg(format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" \"$@\""))
-        .arg(inner.get_program())
-        .args(inner.get_args())
-        .current_dir(inner.get_current_dir().unwrap())
+        .arg(command.get_program())
+        .args(command.get_args())
+        .current_dir(command.get_current_dir().unwrap())
         .envs(
-            inner
+            command
                 .get_envs()
                 .filter_map(|(name, value)| Some((name, value?))),
         )
@@ -30,17 +28,17 @@ fn with_room(command: &Command, kib: u32) -> Command {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_is_full_while_the_mirror_writes_rolls_back_and_goes_on_when_there_is_room() {
-    let program = Program::of(600).await;
-    let full = with_room(&program.command(&["--once"]), 1400);
-    let ended = Ended::of(full).await.with(Exit::CannotWrite);
-    let ended = ended.says(&program.mirror().display().to_string());
-    ended.says("nothing that was committed is lost");
-    let committed = program.number("SELECT count(*) FROM customers");
+    let shell = Shell::of(600).await;
+    let full = with_room(&shell.command(&["--once"]), 1400);
+    let said = ended(full).await.exits(73);
+    let said = said.says("mirror.db");
+    said.says("nothing that was committed is lost");
+    let committed = shell.number("SELECT count(*) FROM customers");
     assert!((1..600).contains(&committed), "{committed} customers");
-    let asked = program.sandbox.requests().detail();
-    program.once().await.with(Exit::Done);
-    program.is_whole().await;
-    let again = program.sandbox.requests().detail() - asked;
+    let asked = shell.sandbox.requests().detail();
+    shell.once().await.exits(0);
+    shell.is_whole().await;
+    let again = shell.sandbox.requests().detail() - asked;
     assert!(
         again <= 600 - u64::try_from(committed).unwrap(),
         "{again} asked again"
@@ -49,35 +47,35 @@ async fn a_disk_that_is_full_while_the_mirror_writes_rolls_back_and_goes_on_when
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_is_full_while_the_lake_stages_keeps_the_last_generation() {
-    let program = Program::of(1).await;
-    program.once().await.with(Exit::Done);
-    let (generation, names) = (program.generation(), program.names());
+    let shell = Shell::of(1).await;
+    shell.once().await.exits(0);
+    let (generation, names) = (shell.generation(), shell.names());
     // Each customer brings a little that can't be compressed, and all of it stands in one file.
     for _ in 0..1200 {
-        program.sandbox.world().insert(twsync::sandbox::Place::Tail);
+        shell.sandbox.world().insert(twsync::sandbox::Place::Tail);
     }
-    let mut mirror_only = program.command(&["--once"]);
+    let mut mirror_only = shell.command(&["--once"]);
     mirror_only.env("TWSYNC_LAKE__PATH", "");
-    Ended::of(mirror_only).await.with(Exit::Done);
-    let full = with_room(&program.command(&["snapshot"]), 40);
-    let ended = Ended::of(full).await.with(Exit::CannotWrite);
-    ended.says("the last generation is still there");
-    assert_eq!(program.generation(), generation);
-    assert_eq!(program.names(), names, "no staging is left");
-    program.run(&["snapshot"]).await.with(Exit::Done);
-    program.is_whole().await;
+    ended(mirror_only).await.exits(0);
+    let full = with_room(&shell.command(&["snapshot"]), 40);
+    let said = ended(full).await.exits(73);
+    said.says("the last generation is still there");
+    assert_eq!(shell.generation(), generation);
+    assert_eq!(shell.names(), names, "no staging is left");
+    shell.run(&["snapshot"]).await.exits(0);
+    shell.is_whole().await;
 }
 
 /// Runs where mirror and lake can't be, before anything is asked for.
 async fn is_said_at_start(variable: &str, path: &str, named: &str) {
-    let program = Program::of(3).await;
+    let shell = Shell::of(3).await;
     for arguments in [&["--once"][..], &[]] {
-        let mut command = program.command(arguments);
+        let mut command = shell.command(arguments);
         command.env(variable, path);
-        let ended = Ended::of(command).await.with(Exit::CannotWrite).says(named);
-        assert!(ended.stderr.contains("permission") || ended.stderr.contains("set lake.path"));
+        let said = ended(command).await.exits(73).says(named);
+        assert!(said.stderr.contains("permission") || said.stderr.contains("set lake.path"));
     }
-    assert_eq!(program.sandbox.requests().total(), 0);
+    assert_eq!(shell.sandbox.requests().total(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,48 +109,49 @@ fn forbid(folder: &Path) -> io::Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mirror_that_may_not_be_written_is_named_at_start() {
-    let program = Program::of(3).await;
-    program.once().await.with(Exit::Done);
-    forbid(program.folder.path()).unwrap();
-    let requests = program.sandbox.requests().total();
-    // Permissions don't hold root back: where the tests run as root, nobody runs the program.
+    let shell = Shell::of(3).await;
+    shell.once().await.exits(0);
+    forbid(&shell.path("")).unwrap();
+    let requests = shell.sandbox.requests().total();
+    // Permissions don't hold root back: where the tests run as root, nobody runs the shell.
     let copy = tempfile::tempdir().unwrap();
     let binary = copy.path().join("twsync");
     fs::copy(env!("CARGO_BIN_EXE_twsync"), &binary).unwrap();
     fs::set_permissions(copy.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let as_is = program.command(&["--once"]);
+    let as_is = shell.command(&["--once"]);
     let mut command = Command::new(binary);
-    let variables = as_is.as_std().get_envs();
+    let variables = as_is.get_envs();
     command
         .arg("--once")
+        .current_dir(shell.path(""))
         .env_clear()
         .envs(variables.filter_map(|(name, value)| Some((name, value?))));
     command.env("TWSYNC_LAKE__PATH", "");
     if rustix::process::geteuid().is_root() {
         command.uid(65_534).gid(65_534);
     }
-    let ended = Ended::of(command).await.with(Exit::CannotWrite);
-    ended.says(&program.mirror().display().to_string());
-    assert_eq!(program.sandbox.requests().total(), requests);
-    fs::set_permissions(program.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let said = ended(command).await.exits(73);
+    said.says("mirror.db");
+    assert_eq!(shell.sandbox.requests().total(), requests);
+    fs::set_permissions(&shell.path(""), fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_fsync_of_the_lake_is_not_tried_again() {
-    let program = Program::of(20).await;
-    program.once().await.with(Exit::Done);
-    let (generation, names) = (program.generation(), program.names());
-    program.sandbox.world().churn(3, 5);
-    let mut command = program.command(&["--once"]);
+    let shell = Shell::of(20).await;
+    shell.once().await.exits(0);
+    let (generation, names) = (shell.generation(), shell.names());
+    shell.sandbox.world().churn(3, 5);
+    let mut command = shell.command(&["--once"]);
     // Once only: a second try would seem to succeed.
     command.env("FAILPOINTS", "lake-fsync=1*return");
-    Ended::of(command)
+    ended(command)
         .await
-        .with(Exit::CannotWrite)
+        .exits(73)
         .says("the last generation is still there");
-    assert_eq!((program.generation(), program.names()), (generation, names));
-    program.once().await.with(Exit::Done);
-    program.is_whole().await;
+    assert_eq!((shell.generation(), shell.names()), (generation, names));
+    shell.once().await.exits(0);
+    shell.is_whole().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,8 +12,8 @@ use twsync::lake::{self, Error, Published};
 use twsync::report::{Exit, Live};
 use twsync::sandbox::{On, Place, Rule};
 
-use crate::program::{Ended, Program};
 use crate::promise::run_enders;
+use crate::shell::{Shell, ended};
 use crate::support::Copying;
 
 /// A copy, and the lake that is made of it.
@@ -136,36 +136,36 @@ async fn a_file_that_is_not_as_it_was_written_is_not_published() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_customers_after_many_are_a_hold_and_the_last_lake_stays() {
-    let program = Program::of(20).await;
-    program.once().await.with(Exit::Done);
-    for id in program.sandbox.world().listed_ids() {
-        program.sandbox.world().delete(id);
+    let shell = Shell::of(20).await;
+    shell.once().await.exits(0);
+    for id in shell.sandbox.world().listed_ids() {
+        shell.sandbox.world().delete(id);
     }
-    program.once().await.with(Exit::Held);
-    let current = File::open(program.lake().join("current/customers.parquet")).unwrap();
+    shell.once().await.exits(76);
+    let current = File::open(shell.path("lake/current/customers.parquet")).unwrap();
     assert_eq!(rows(current), 20);
-    program
+    shell
         .run(&["--once", "--allow-deletions", "20"])
         .await
-        .with(Exit::Done);
-    let current = File::open(program.lake().join("current/customers.parquet")).unwrap();
+        .exits(0);
+    let current = File::open(shell.path("lake/current/customers.parquet")).unwrap();
     assert_eq!(rows(current), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_fails_leaves_the_last_good_lake() {
-    let program = Program::of(120).await;
-    program.once().await.with(Exit::Done);
-    let generation = program.generation();
+    let shell = Shell::of(120).await;
+    shell.once().await.exits(0);
+    let generation = shell.generation();
     for (action, exit) in run_enders() {
-        let fault = program.fault(Rule::on(On::List).does(action));
-        let mut command = program.command(&["--once"]);
+        let fault = shell.fault(Rule::on(On::List).does(action));
+        let mut command = shell.command(&["--once"]);
         command.env("TWSYNC_PACE__RETRIES_MAX", "0");
-        Ended::of(command).await.with(exit);
-        assert_eq!(program.generation(), generation, "after {exit:?}");
+        ended(command).await.exits(exit as i32);
+        assert_eq!(shell.generation(), generation, "after {exit:?}");
         fault.lift();
     }
-    program.once().await.with(Exit::Done);
-    assert_ne!(program.generation(), generation);
-    program.is_whole().await;
+    shell.once().await.exits(0);
+    assert_ne!(shell.generation(), generation);
+    shell.is_whole().await;
 }

@@ -4,34 +4,29 @@ use std::fs;
 use std::time::Duration;
 
 use rusqlite::Connection;
-use twsync::report::Exit;
 
-use crate::program::Program;
+use crate::shell::Shell;
 use crate::support::Copying;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_in_a_long_transaction_stops_no_writer_and_the_growing_log_is_said() {
-    let program = Program::of(120).await;
-    program.once().await.with(Exit::Done);
-    let reader = program.sql();
+    let shell = Shell::of(120).await;
+    shell.once().await.exits(0);
+    let reader = shell.sql();
     reader
         .execute_batch("BEGIN; SELECT count(*) FROM customers;")
         .unwrap();
-    for id in program.sandbox.world().listed_ids() {
-        program.sandbox.world().set_tier(id, "Enterprise");
+    for id in shell.sandbox.world().listed_ids() {
+        shell.sandbox.world().set_tier(id, "Enterprise");
     }
-    let ended = program.once().await.with(Exit::Done);
-    ended.says("a program reads the mirror in a long transaction");
-    program.is_whole().await;
+    let said = shell.once().await.exits(0);
+    said.says("a program reads the mirror in a long transaction");
+    shell.is_whole().await;
     reader.execute_batch("COMMIT").unwrap();
     drop(reader);
-    let ended = program.once().await.with(Exit::Done);
-    assert!(
-        !ended.stderr.contains("long transaction"),
-        "{}",
-        ended.stderr
-    );
-    let log = fs::metadata(program.folder.path().join("mirror.db-wal"));
+    let said = shell.once().await.exits(0);
+    assert!(!said.stderr.contains("long transaction"), "{}", said.stderr);
+    let log = fs::metadata(shell.path("mirror.db-wal"));
     assert_eq!(log.map_or(0, |log| log.len()), 0, "folded back");
 }
 
@@ -51,40 +46,40 @@ async fn a_mirror_that_is_locked_for_a_moment_is_waited_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_mirror_is_kept_and_the_way_to_a_new_one_told() {
-    let program = Program::of(250).await;
-    program.once().await.with(Exit::Done);
-    let mut bytes = fs::read(program.mirror()).unwrap();
+    let shell = Shell::of(250).await;
+    shell.once().await.exits(0);
+    let mut bytes = fs::read(shell.path("mirror.db")).unwrap();
     // Every page but the first, which says whose file it is.
     bytes[4096..].fill(0xa5);
-    fs::write(program.mirror(), &bytes).unwrap();
-    let generation = program.generation();
-    let ended = program.once().await.with(Exit::Damaged).says("damaged");
-    let ended = ended.says(&format!("move {} away", program.mirror().display()));
-    ended.says("builds a new mirror");
+    fs::write(shell.path("mirror.db"), &bytes).unwrap();
+    let generation = shell.generation();
+    let said = shell.once().await.exits(74).says("damaged");
+    let said = said.says("move mirror.db away");
+    said.says("builds a new mirror");
     assert!(
-        fs::read(program.mirror()).unwrap() == bytes,
+        fs::read(shell.path("mirror.db")).unwrap() == bytes,
         "kept as it is"
     );
-    assert_eq!(program.generation(), generation, "the last good lake stays");
+    assert_eq!(shell.generation(), generation, "the last good lake stays");
     // The way that was told leads somewhere.
-    fs::rename(program.mirror(), program.folder.path().join("kept.db")).unwrap();
-    fs::rename(program.lake(), program.folder.path().join("kept")).unwrap();
-    program.once().await.with(Exit::Done);
-    program.is_whole().await;
+    fs::rename(shell.path("mirror.db"), shell.path("kept.db")).unwrap();
+    fs::rename(shell.path("lake"), shell.path("kept")).unwrap();
+    shell.once().await.exits(0);
+    shell.is_whole().await;
 }
 
 const FIRST_SCHEMA: &str = include_str!("../../src/mirror/migrations/001-promised.sql");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_schema_is_backed_up_and_migrated() {
-    let program = Program::of(20).await;
-    let older = Connection::open(program.mirror()).unwrap();
+    let shell = Shell::of(20).await;
+    let older = Connection::open(shell.path("mirror.db")).unwrap();
     older.execute_batch(FIRST_SCHEMA).unwrap();
     older.pragma_update(None, "user_version", 1).unwrap();
     drop(older);
-    program.once().await.with(Exit::Done);
-    program.is_whole().await;
-    let backup = Connection::open(program.folder.path().join("mirror.db.schema-1")).unwrap();
+    shell.once().await.exits(0);
+    shell.is_whole().await;
+    let backup = Connection::open(shell.path("mirror.db.schema-1")).unwrap();
     let schema: u32 = backup
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .unwrap();
@@ -92,10 +87,10 @@ async fn an_older_schema_is_backed_up_and_migrated() {
 }
 
 /// A run against this file, which must end so, say so and change nothing.
-async fn is_left_untouched(make: impl FnOnce(&Program), words: &str) {
-    let program = Program::of(3).await;
-    make(&program);
-    let before = fs::read(program.mirror()).unwrap();
+async fn is_left_untouched(make: impl FnOnce(&Shell), words: &str) {
+    let shell = Shell::of(3).await;
+    make(&shell);
+    let before = fs::read(shell.path("mirror.db")).unwrap();
     for arguments in [
         &["--once"][..],
         &["status"],
@@ -103,17 +98,17 @@ async fn is_left_untouched(make: impl FnOnce(&Program), words: &str) {
         &["verify"],
         &[],
     ] {
-        program.run(arguments).await.with(Exit::Damaged).says(words);
+        shell.run(arguments).await.exits(74).says(words);
     }
-    assert!(fs::read(program.mirror()).unwrap() == before);
-    assert_eq!(program.sandbox.requests().total(), 0);
+    assert!(fs::read(shell.path("mirror.db")).unwrap() == before);
+    assert_eq!(shell.sandbox.requests().total(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newer_schema_is_left_untouched() {
-    let newer = |program: &Program| {
-        drop(twsync::mirror::Mirror::open(&program.mirror()).unwrap());
-        let mirror = Connection::open(program.mirror()).unwrap();
+    let newer = |shell: &Shell| {
+        drop(twsync::mirror::Mirror::open(&shell.path("mirror.db")).unwrap());
+        let mirror = Connection::open(shell.path("mirror.db")).unwrap();
         mirror.pragma_update(None, "user_version", 999).unwrap();
     };
     is_left_untouched(newer, "use the newer twsync").await;
@@ -121,8 +116,8 @@ async fn a_newer_schema_is_left_untouched() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_programs_database_is_left_untouched() {
-    let theirs = |program: &Program| {
-        let theirs = Connection::open(program.mirror()).unwrap();
+    let theirs = |shell: &Shell| {
+        let theirs = Connection::open(shell.path("mirror.db")).unwrap();
         theirs
             .execute_batch("CREATE TABLE customers (id); INSERT INTO customers VALUES (1);")
             .unwrap();
@@ -132,6 +127,6 @@ async fn another_programs_database_is_left_untouched() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_no_database_is_left_untouched() {
-    let diary = |program: &Program| fs::write(program.mirror(), "Dear diary").unwrap();
+    let diary = |shell: &Shell| fs::write(shell.path("mirror.db"), "Dear diary").unwrap();
     is_left_untouched(diary, "not that of a database").await;
 }

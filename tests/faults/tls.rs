@@ -9,9 +9,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
-use twsync::report::Exit;
 
-use crate::program::{Ended, Program};
+use crate::program::Said;
+use crate::shell::{Shell, ended};
 
 /// An authority of the test's own.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -37,7 +37,7 @@ impl Authority {
 type Vouched = (CertificateDer<'static>, KeyPair);
 
 /// The sandbox behind TLS: the port.
-async fn front(program: &Program, (certificate, key): Vouched) -> u16 {
+async fn front(shell: &Shell, (certificate, key): Vouched) -> u16 {
     let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let settings = rustls::ServerConfig::builder_with_provider(provider)
@@ -49,7 +49,7 @@ async fn front(program: &Program, (certificate, key): Vouched) -> u16 {
     let acceptor = TlsAcceptor::from(Arc::new(settings));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let origin = program.sandbox.origin().replace("http://", "");
+    let origin = shell.sandbox.origin().replace("http://", "");
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let (acceptor, origin) = (acceptor.clone(), origin.clone());
@@ -67,34 +67,32 @@ async fn front(program: &Program, (certificate, key): Vouched) -> u16 {
 }
 
 /// A run against the sandbox behind this certificate, on a machine that trusts `trusted`.
-async fn run(program: &Program, trusted: &Authority, vouched: Vouched) -> Ended {
-    let port = front(program, vouched).await;
-    let authorities = program.folder.path().join("authorities.pem");
+async fn run(shell: &Shell, trusted: &Authority, vouched: Vouched) -> Said {
+    let port = front(shell, vouched).await;
+    let authorities = shell.path("authorities.pem");
     std::fs::write(&authorities, trusted.0.pem()).unwrap();
-    let mut command = program.command(&["--once"]);
+    let mut command = shell.command(&["--once"]);
     command.env("SSL_CERT_FILE", authorities).env(
         "TWSYNC_API__BASE_URL",
         format!("https://127.0.0.1:{port}/api/billing/v1"),
     );
-    Ended::of(command).await
+    ended(command).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_that_the_machine_trusts_is_taken() {
-    let (program, authority) = (Program::of(20).await, Authority::new());
+    let (shell, authority) = (Shell::of(20).await, Authority::new());
     let vouched = authority.vouches(|_| {});
-    run(&program, &authority, vouched).await.with(Exit::Done);
-    program.is_whole().await;
+    run(&shell, &authority, vouched).await.exits(0);
+    shell.is_whole().await;
 }
 
 /// A certificate that does not hold: nothing is asked for, and nothing retried.
 async fn is_refused(trusted: &Authority, vouched: Vouched) {
-    let program = Program::of(20).await;
-    let ended = run(&program, trusted, vouched)
-        .await
-        .with(Exit::Unavailable);
-    ended.says("the server's certificate is not valid");
-    assert_eq!(program.sandbox.requests().total(), 0);
+    let shell = Shell::of(20).await;
+    let said = run(&shell, trusted, vouched).await.exits(69);
+    said.says("the server's certificate is not valid");
+    assert_eq!(shell.sandbox.requests().total(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,10 +123,10 @@ async fn a_certificate_of_an_unknown_authority_ends_the_run() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn there_is_no_way_around_a_bad_certificate() {
-    let program = Program::of(3).await;
+    let shell = Shell::of(3).await;
     for variable in ["INSECURE", "TLS_VERIFY", "VERIFY", "ACCEPT_INVALID_CERTS"] {
-        let mut command = program.command(&["--once"]);
+        let mut command = shell.command(&["--once"]);
         command.env(format!("TWSYNC_API__{variable}"), "true");
-        Ended::of(command).await.with(Exit::Config);
+        ended(command).await.exits(78);
     }
 }

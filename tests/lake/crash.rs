@@ -40,9 +40,27 @@ fn a_lake_caught_between_two_renames_is_put_back() {
     world.publish();
     let before = tables(&world.lake());
     fs::rename(world.lake(), world.folder().join(".lake.previous")).expect("a rename");
+    // What was to take its place has not moved yet.
+    fs::create_dir(world.folder().join(".lake.staging-killed")).expect("a folder");
     world.publish();
     assert_eq!(before, tables(&world.lake()));
     assert_eq!(hidden(&world), [".lake.previous"]);
+}
+
+#[test]
+fn a_lake_that_its_owner_took_away_is_not_brought_back() {
+    let mut world = World::new();
+    world.find(&customers(0..30));
+    world.publish();
+    world.publish();
+    assert_eq!(hidden(&world), [".lake.previous"]);
+    // As the hint says where a lake is of another mirror: that one's generations are to go.
+    fs::rename(world.lake(), world.folder().join("kept")).expect("a rename");
+    let mut younger = World::new();
+    younger.find(&customers(0..3));
+    younger.settings.path = Some(world.lake());
+    assert_eq!(younger.publish().customers, 3);
+    assert_eq!(younger.verify(), []);
 }
 
 #[test]

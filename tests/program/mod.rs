@@ -119,6 +119,17 @@ impl Said {
         self
     }
 
+    /// Fails the test where a person is not told these words.
+    #[track_caller]
+    pub fn says(self, words: &str) -> Self {
+        assert!(
+            self.stderr.contains(words),
+            "no “{words}” in: {}",
+            self.stderr
+        );
+        self
+    }
+
     /// All of stdout, which is to be one JSON document.
     #[track_caller]
     pub fn json(&self) -> Value {
