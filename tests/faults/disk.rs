@@ -133,7 +133,7 @@ async fn a_mirror_that_may_not_be_written_is_named_at_start() {
     let said = ended(command).await.exits(73);
     said.says("mirror.db");
     assert_eq!(shell.sandbox.requests().total(), requests);
-    fs::set_permissions(&shell.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(shell.path(""), fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
