@@ -163,9 +163,105 @@ async fn many_departures_at_once_are_held_until_somebody_says_so() {
     let ran = copying.run().await.ok();
     assert_eq!(
         (ran.report.outcome, ran.report.counts.deleted),
+        (Some(Outcome::Held), 0),
+        "few enough to go unasked by now, but nobody has decided on them"
+    );
+    let rest = Job {
+        deletions_allowed: 5,
+        ..Job::of(Mode::Sync)
+    };
+    let ran = copying.run_job(rest).await.ok();
+    assert_eq!(
+        (ran.report.outcome, ran.report.counts.deleted),
         (Some(Outcome::Done), 5)
     );
     copying.assert_mirror_equals_world();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_is_suddenly_empty_is_held_in_the_other_dialect_too() {
+    let world = World::new(5, 250);
+    let options = Options {
+        world,
+        dialect: Dialect::Limit,
+        ..Options::default()
+    };
+    let copying = Copying::from(options).await;
+    copying.run().await.ok();
+    for id in copying.world().listed_ids() {
+        copying.world().unlist(id);
+    }
+    let ran = copying.run().await.ok();
+    assert_eq!(
+        (ran.report.outcome, ran.report.counts.held),
+        (Some(Outcome::Held), 250)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_total_that_is_capped_proves_nothing_wherever_the_walk_is_cut() {
+    for cut in 1..5 {
+        let copying = Copying::of(250).await;
+        let capped = Rule::on(On::List)
+            .does(Action::total(serde_json::json!(200)))
+            .does(Action::pages(serde_json::json!(2)))
+            .does(Action::has_next(true));
+        copying.sandbox.faults().add(capped);
+        let job = Job {
+            requests_max: Some(cut),
+            ..Job::of(Mode::Sync)
+        };
+        copying.run_job(job).await;
+        let ran = copying.run().await;
+        assert_ne!(ran.report.grade, Some(Grade::Complete), "cut after {cut}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn full_is_full_though_one_customer_never_answers() {
+    let copying = Copying::of(120).await;
+    copying.run().await.ok();
+    copying.world().ghost(copying.world().listed_ids()[3]);
+    for _ in 0..2 {
+        let ran = copying.run_job(Job::of(Mode::Full)).await.ok();
+        assert_eq!(ran.details, 120);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_is_not_decided_by_a_cache() {
+    let copying = Copying::of(120).await;
+    copying.run().await.ok();
+    copying.world().delete(copying.world().listed_ids()[3]);
+    let stale = Rule::on(On::Detail).does(Action::add_header("age", "50"));
+    let fault = copying.sandbox.faults().add(stale);
+    let ran = copying.run().await.ok();
+    assert_eq!(
+        (ran.report.counts.deleted, ran.report.counts.unlisted),
+        (0, 0)
+    );
+    fault.lift();
+    assert_eq!(copying.run().await.ok().report.counts.deleted, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_says_what_the_run_then_does_and_writes_not_a_byte() {
+    let copying = Copying::of(1_500).await;
+    copying.run().await.ok();
+    copying.world().churn(3, 60);
+    let before = std::fs::read(copying.mirror_path()).unwrap();
+    let forecast = copying.rehearse().await;
+    assert_eq!(std::fs::read(copying.mirror_path()).unwrap(), before);
+    let ran = copying.run().await.ok();
+    let counts = ran.report.counts;
+    assert_eq!(
+        (forecast.added, forecast.changed, forecast.missing),
+        (counts.added, counts.changed, counts.deleted)
+    );
+    assert_eq!(
+        (forecast.list_requests, forecast.detail_requests),
+        (ran.lists, ran.details)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

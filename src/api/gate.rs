@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::PaceMemory;
 use super::error::Error;
 use super::pace::{Pacer, Turn};
+use super::retry_after::WAIT_MAX;
 use crate::clock::Clock;
 use crate::config;
 
@@ -46,7 +47,8 @@ impl Gate {
         );
         if let Some(not_before) = memory.not_before {
             let wait = not_before.duration_since(clock.now());
-            pacer.hold(Duration::ZERO, wait.try_into().unwrap_or_default());
+            let wait = Duration::try_from(wait).unwrap_or_default();
+            pacer.hold(Duration::ZERO, wait.min(WAIT_MAX));
         }
         Self {
             pacer: Mutex::new(pacer),

@@ -79,7 +79,9 @@ fn text(forecast: &Forecast) -> String {
                 instant(at)
             )
         }
-        _ => format!("{DIM}the walk proved nothing yet, so nobody counts as missing{DIM:#}\n"),
+        _ => format!(
+            "{DIM}the walk alone proves nothing here, so nobody counts as missing; the details may{DIM:#}\n"
+        ),
     };
     if forecast.held > 0 {
         text += &format!(

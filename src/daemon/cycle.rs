@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use tokio::task::spawn_blocking;
 
 use super::Error;
+use crate::api;
 use crate::config::Config;
 use crate::lake::{self, Published};
 use crate::mirror::{self, Mirror};
@@ -81,12 +82,17 @@ pub async fn cycle(job: &Job, around: &Surroundings) -> Cycled {
         (mirror, Ok(None))
     };
     let closed = close(mirror).await;
+    let may_stop_short = around.config.lake.path.is_some();
     around.live.begin(Stage::Idle, 0);
     let (published, unpublished) = match published {
         Ok(published) => (published, None),
         Err(error) => (None, Some(error)),
     };
-    let error = error.map(Error::from);
+    // Told to stop between the run and its publishing: the next one publishes, and this one says so.
+    let stopped = may_stop_short && published.is_none() && around.stop.is_cancelled();
+    let error = error
+        .or_else(|| stopped.then(|| api::Error::Stopped.into()))
+        .map(Error::from);
     Cycled {
         report: Some(report),
         warnings,

@@ -59,6 +59,10 @@ pub struct Listed {
     pub rows: RoaringBitmap,
     /// A hash of the page's ids that does not depend on their order; only the caller reads it.
     pub content: u64,
+    /// Rows a page, where the answer says it.
+    pub page_size: Option<u32>,
+    /// Whether there is another page, where the answer says it.
+    pub has_next: Option<bool>,
     /// Whether it may prove anything: an answer that a cache gave may not.
     pub is_evidence: bool,
 }
@@ -145,8 +149,9 @@ pub(super) fn enter_list(
     connection
         .prepare_cached(
             "INSERT INTO walk_lists (walk, received, sent, pass, page, pages, total,
-                                     received_at, content, is_evidence, rows)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                                     received_at, content, is_evidence, rows,
+                                     page_size, has_next)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?
         .execute(params![
             walk,
@@ -160,6 +165,8 @@ pub(super) fn enter_list(
             page.content.cast_signed(),
             page.is_evidence,
             RowSet(rows.clone()),
+            page.page_size,
+            page.has_next,
         ])?;
     Ok(())
 }
@@ -212,7 +219,7 @@ fn lists(connection: &Connection, walk: i64) -> rusqlite::Result<Vec<Listed>> {
     connection
         .prepare_cached(
             "SELECT sent, received, pass, page, pages, total, received_at, content,
-                    is_evidence, rows
+                    is_evidence, rows, page_size, has_next
              FROM walk_lists WHERE walk = ?1 ORDER BY received",
         )?
         .query_map([walk], |row| {
@@ -226,6 +233,8 @@ fn lists(connection: &Connection, walk: i64) -> rusqlite::Result<Vec<Listed>> {
                 content: row.get::<_, i64>(7)?.cast_unsigned(),
                 is_evidence: row.get(8)?,
                 rows: row.get::<_, RowSet>(9)?.0,
+                page_size: row.get(10)?,
+                has_next: row.get(11)?,
             })
         })?
         .collect()

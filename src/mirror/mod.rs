@@ -248,6 +248,11 @@ impl Mirror {
         })
     }
 
+    /// Deletions that the newest run which came to decide on them held back.
+    pub fn held(&self) -> Result<u64, Error> {
+        self.reading(runs::held)
+    }
+
     /// How many customers wait in the queue, by reason.
     pub fn queued_by_reason(&self) -> Result<BTreeMap<Reason, u64>, Error> {
         self.reading(|connection| Ok(queue::lengths(connection)?.into_iter().collect()))

@@ -30,6 +30,10 @@ pub struct PageTaken {
     pub received_at: Timestamp,
     /// A hash of the page's ids that does not depend on their order.
     pub content: u64,
+    /// Rows a page, where the answer says it.
+    pub page_size: Option<u32>,
+    /// Whether there is another page, where the answer says it.
+    pub has_next: Option<bool>,
     /// Whether it may prove anything: an answer that a cache gave may not.
     pub is_evidence: bool,
     /// Its rows, each with what it means.

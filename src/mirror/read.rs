@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use roaring::RoaringBitmap;
-use rusqlite::{Connection, MAIN_DB, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::backup::Backup;
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::customer::CustomerId;
 use crate::report::Report;
@@ -74,9 +75,14 @@ impl Reader {
 
     /// Copies the mirror, as it is now, into a new file: to try out there what is not to be done here.
     pub fn copy_to(&self, copy: &Path) -> Result<(), Error> {
-        self.connection
-            .backup(MAIN_DB, copy, None)
-            .map_err(|error| Error::sql(copy, error))
+        let all_in_one_step = |to: &mut Connection| {
+            let backup = Backup::new(&self.connection, to)?;
+            backup.step(-1)
+        };
+        Connection::open(copy)
+            .and_then(|mut to| all_in_one_step(&mut to))
+            .map_err(|error| Error::sql(copy, error))?;
+        Ok(())
     }
 
     /// The mirror as it is now. While the snapshot lives, the mirror's log can't be folded back.

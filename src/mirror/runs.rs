@@ -96,7 +96,8 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Report>> {
 pub(super) fn held(connection: &Connection) -> rusqlite::Result<u64> {
     connection
         .prepare_cached(
-            "SELECT coalesce((SELECT held FROM runs WHERE finished_at IS NOT NULL
+            "SELECT coalesce((SELECT held FROM runs
+             WHERE mode <> 'refresh' AND outcome IN ('done', 'held')
              ORDER BY id DESC LIMIT 1), 0)",
         )?
         .query_row([], |row| count_at(row, 0))

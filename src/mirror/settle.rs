@@ -258,9 +258,8 @@ impl<'t> Settling<'t> {
             }
             (None, _) => return Ok(None),
         };
-        let not_before = not_before
-            .unwrap_or_else(|| last_verified(&kept))
-            .max(kept.changed_at);
+        let verified = last_verified(&kept).max(kept.changed_at);
+        let not_before = not_before.map_or(verified, |seen| seen.max(verified));
         kept.changed_at = versions::later(kept.changed_at, before.at);
         kept.deleted_at = Some(kept.changed_at);
         kept.unlisted_since = None;

@@ -8,6 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Error, Run, freshness};
 use crate::mirror;
+use crate::report::{Mode, Outcome, Report};
+
+/// So many of the last runs are looked at for the one before.
+const RUNS_LOOKED_AT: u32 = 100;
 
 impl Run<'_> {
     /// How many details are to be asked for again in this run, of those last verified before when.
@@ -39,24 +43,21 @@ impl Run<'_> {
     }
 
     /// Says so where settings and pace can't keep every customer's details within their age, going
-    /// by how far apart the last two runs began.
+    /// by the schedule.
     pub(super) async fn foresee_age(&mut self) -> Result<(), Error> {
-        let (active, last_run) = self
-            .store
-            .with(|mirror| Ok((mirror.alive_count()?, last_run(mirror)?)))
-            .await?;
-        let (Some(last_run), 1..) = (last_run, self.settings.reverify_max) else {
+        let (Some(run_interval), 1..) = (self.interval, self.settings.reverify_max) else {
             return Ok(());
         };
+        let active = self.store.with(|mirror| mirror.alive_count()).await?;
         let capacity = freshness::Capacity {
             active,
             pages: active.div_ceil(u64::from(self.flight.page_size)),
-            run_interval: since(last_run, self.report.started_at),
+            run_interval,
             requests_per_second: self.flight.client.requests_per_second(),
             reverify_max: self.settings.reverify_max,
         };
         let wanted = self.settings.max_detail_age;
-        if active > 0 && !capacity.run_interval.is_zero() && !capacity.holds(wanted) {
+        if !capacity.holds(wanted) {
             let attainable = capacity.attainable_age().map_or_else(
                 || "no bound at all".to_owned(),
                 |age| humantime::format_duration(whole_hours(age)).to_string(),
@@ -72,9 +73,13 @@ impl Run<'_> {
     }
 }
 
-/// When the run before this one began.
+/// When the last run began that came to ask for old details.
 fn last_run(mirror: &mirror::Mirror) -> Result<Option<Timestamp>, mirror::Error> {
-    Ok(mirror.last_runs(2)?.get(1).map(|run| run.started_at))
+    let came_to_it = |run: &Report| {
+        run.mode != Mode::Refresh && matches!(run.outcome, Some(Outcome::Done | Outcome::Held))
+    };
+    let runs = mirror.last_runs(RUNS_LOOKED_AT)?;
+    Ok(runs.into_iter().find(came_to_it).map(|run| run.started_at))
 }
 
 /// From one instant to a later one; nothing where the clock was set back.

@@ -14,6 +14,7 @@ use super::{Error, Run};
 use crate::api::{Answer, Details};
 use crate::customer::CustomerId;
 use crate::mirror::{Settled, Settlement};
+use crate::report::Stage;
 
 /// The errand of asking for a few customers and keeping what they answer.
 struct Hearing {
@@ -47,12 +48,22 @@ impl Run<'_> {
             .with(move |mirror| mirror.relisted(&listed))
             .await?;
         let Verdict::Complete(proved) = &walked.verdict else {
-            return Ok(());
+            return self.hold_if_suddenly_empty(walked).await;
         };
         let suspects = self.suspects(walked, proved, allowed).await?;
         let canary = self.canary(walked, proved).await?;
+        self.live.begin(Stage::Details, suspects.len() as u64);
         for few in suspects.chunks(self.flight.in_flight_max) {
             self.hear(few, canary, walked.id).await?;
+        }
+        Ok(())
+    }
+
+    /// A list that is empty, and was not before, is a hold whatever it proves.
+    async fn hold_if_suddenly_empty(&mut self, walked: &Walked) -> Result<(), Error> {
+        let active = self.store.with(|mirror| mirror.alive_count()).await?;
+        if walked.listed.is_empty() && active > 0 {
+            self.hold(active, &describe(Why::SuddenlyEmpty));
         }
         Ok(())
     }
@@ -98,15 +109,16 @@ impl Run<'_> {
         proved: &Complete,
         allowed: u64,
     ) -> Result<(RoaringBitmap, Ruling), Error> {
-        let (active, unlisted) = self
+        let (active, unlisted, was_held) = self
             .store
-            .with(|mirror| Ok((mirror.alive()?, mirror.unlisted()?)))
+            .with(|mirror| Ok((mirror.alive()?, mirror.unlisted()?, mirror.held()? > 0)))
             .await?;
         let missing = departures::missing(&active, proved) - unlisted;
         let tolerance = Tolerance {
             deletions_max: self.settings.deletions_max,
             deletions_max_share: self.settings.deletions_max_share,
             allowed: Some(allowed),
+            was_held,
         };
         let ruling = tolerance.rule(missing.len(), active.len(), walked.listed.len());
         Ok((missing, ruling))
@@ -186,6 +198,7 @@ impl Run<'_> {
             );
         }
         self.settle(Some(walk), settled).await?;
+        self.live.advance(few.len() as u64);
         Ok(())
     }
 
@@ -202,8 +215,10 @@ impl Run<'_> {
     }
 }
 
+/// What a cache answers is no word of the server's.
 fn heard_of(details: &Details) -> Heard {
     match details.answer {
+        _ if details.from_cache => Heard::Other,
         Answer::Found(_) => Heard::Found,
         Answer::NotFound => Heard::NotFound,
         Answer::Inaccessible(_) => Heard::Inaccessible,
@@ -230,5 +245,6 @@ fn describe(why: Why) -> String {
     match why {
         Why::TooMany { most } => format!("up to {most} at once go without a question"),
         Why::SuddenlyEmpty => "the list is suddenly empty".to_owned(),
+        Why::Undecided => "nobody has decided on those who were held back before".to_owned(),
     }
 }

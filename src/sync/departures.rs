@@ -30,6 +30,8 @@ pub struct Tolerance {
     pub deletions_max_share: f64,
     /// A person has said that so many may go.
     pub allowed: Option<u64>,
+    /// Departures are on hold since an earlier run: who is left of them waits for a person, too.
+    pub was_held: bool,
 }
 
 /// What is to happen to those who are missing.
@@ -63,6 +65,8 @@ pub enum Why {
     },
     /// The list is empty, and it was not before.
     SuddenlyEmpty,
+    /// They were held back before, and nobody has decided on all of them.
+    Undecided,
 }
 
 impl Tolerance {
@@ -90,6 +94,7 @@ impl Tolerance {
             0 => None,
             _ if listed == 0 => Some(Why::SuddenlyEmpty),
             _ if missing > most => Some(Why::TooMany { most }),
+            _ if self.was_held => Some(Why::Undecided),
             _ => None,
         }
     }
@@ -151,6 +156,7 @@ mod tests {
         deletions_max: 5,
         deletions_max_share: 0.02,
         allowed: None,
+        was_held: false,
     };
 
     fn rows(rows: &[u32]) -> RoaringBitmap {
@@ -202,6 +208,22 @@ mod tests {
         };
         assert_eq!(USUAL.rule(1, 1, 0), held);
         assert_eq!(USUAL.rule(0, 0, 0), Ruling::Go, "it was empty before");
+    }
+
+    #[test]
+    fn what_was_held_stays_held_until_a_person_decides() {
+        let held = Tolerance {
+            was_held: true,
+            ..USUAL
+        };
+        let why = Why::Undecided;
+        assert_eq!(held.rule(5, 250, 245), Ruling::Hold { held: 5, why });
+        let released = Tolerance {
+            allowed: Some(5),
+            ..held
+        };
+        assert_eq!(released.rule(5, 250, 245), Ruling::Go);
+        assert_eq!(held.rule(0, 250, 250), Ruling::Go, "they came back");
     }
 
     #[test]

@@ -107,7 +107,6 @@ impl Run<'_> {
             }
             self.in_vain.insert(one.row);
         }
-        let steps = settled.len() as u64;
         let effects = self
             .store
             .with(move |mirror| mirror.settle(walk, id, settled))
@@ -115,7 +114,6 @@ impl Run<'_> {
         for effect in &effects {
             self.count(*effect);
         }
-        self.live.advance(steps);
         Ok(effects)
     }
 
@@ -269,7 +267,7 @@ fn settlement(row: u32, details: Details, reason: Option<Reason>, is_sighting: b
         Answer::Found(customer) => Settlement::Found(customer),
         Answer::Rejected(rejected) => Settlement::Rejected(rejected),
         Answer::Inaccessible(said) => Settlement::Inaccessible { said },
-        Answer::NotFound => kept("listed, but its details answer 404".to_owned()),
+        Answer::NotFound => kept("its details answer 404".to_owned()),
         Answer::Failed(why) => kept(why),
     };
     Settled {

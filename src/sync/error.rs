@@ -18,7 +18,7 @@ pub enum Error {
     #[error("the list of customers can't be walked: {0}")]
     Protocol(Fault),
     /// The ids asked for are not in the mirror.
-    #[error("not in the mirror: {ids}")]
+    #[error("not in the mirror, or deleted: {ids}")]
     Unknown {
         /// The ids, separated by commas.
         ids: String,

@@ -25,6 +25,7 @@ pub mod strategy;
 mod walk;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use roaring::RoaringBitmap;
 use tokio_util::sync::CancellationToken;
@@ -33,7 +34,7 @@ use crate::api::{Client, Limits, PaceMemory};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::customer::CustomerId;
-use crate::mirror::{Memory, Mirror, QueueKey, Reason};
+use crate::mirror::{Memory, Mirror, QueueKey, Reason, State};
 use crate::report::{Grade, Live, Mode, Outcome, Report, RunId, in_one_line};
 
 pub use error::Error;
@@ -41,6 +42,9 @@ use flight::Flight;
 pub use rehearsal::{Forecast, rehearse};
 use store::Store;
 use walk::Walked;
+
+/// So many of those that an earlier full run left are looked at, to see whether it was cut short.
+const FULL_LOOKED_AT: u32 = 10_000;
 
 /// What a run is asked to do.
 #[derive(Clone, Debug)]
@@ -128,6 +132,8 @@ struct Run<'a> {
     store: &'a mut Store,
     flight: Flight,
     settings: config::Sync,
+    /// From one scheduled run to the next.
+    interval: Option<Duration>,
     clock: Clock,
     live: Arc<Live>,
     memory: Memory,
@@ -206,6 +212,7 @@ impl<'a> Run<'a> {
             store,
             flight,
             settings: around.config.sync,
+            interval: around.config.schedule.interval(around.clock.now()),
             clock: around.clock.clone(),
             live: Arc::clone(&around.live),
             memory,
@@ -225,7 +232,7 @@ impl<'a> Run<'a> {
         let unknown: Vec<String> = ids
             .iter()
             .zip(&known)
-            .filter(|(_, known)| known.is_none())
+            .filter(|(_, known)| known.as_ref().is_none_or(|it| it.state == State::Deleted))
             .map(|(id, _)| id.to_string())
             .collect();
         if !unknown.is_empty() {
@@ -233,7 +240,8 @@ impl<'a> Run<'a> {
                 ids: unknown.join(", "),
             });
         }
-        let rows = known.iter().flatten().map(|known| known.row).collect();
+        let rows: RoaringBitmap = known.iter().flatten().map(|known| known.row).collect();
+        let asked = rows.clone();
         self.store
             .with(move |mirror| mirror.enqueue(&rows, Reason::Refresh, at))
             .await?;
@@ -244,7 +252,17 @@ impl<'a> Run<'a> {
                 .map(|known| known.row)
                 .zip(ids.iter().copied()),
         )
-        .await
+        .await?;
+        let left = self.store.with(|mirror| mirror.queued()).await? & asked;
+        if !left.is_empty() {
+            let what = format!(
+                "the details of {} of {} could not be had",
+                left.len(),
+                ids.len()
+            );
+            self.report.reason = Some(what);
+        }
+        Ok(())
     }
 
     /// Queues every living customer, unless a run that did so was cut short: then what it left is
@@ -257,7 +275,9 @@ impl<'a> Run<'a> {
         };
         self.store
             .with(move |mirror| {
-                if mirror.queue(Some(before_full), 1)?.is_empty() {
+                // Those that were asked for in vain wait there whatever becomes of this run.
+                let left = mirror.queue(Some(before_full), FULL_LOOKED_AT)?;
+                if left.iter().all(|queued| queued.attempts > 0) {
                     let everyone = mirror.alive()?;
                     mirror.enqueue(&everyone, Reason::Full, at)?;
                 }
@@ -324,6 +344,7 @@ fn outcome(report: &Report, error: Option<&Error>) -> Outcome {
         Some(_) => Outcome::Failed,
         None if report.counts.held > 0 => Outcome::Held,
         None if report.grade == Some(Grade::Partial) => Outcome::Partial,
+        None if report.mode == Mode::Refresh && report.reason.is_some() => Outcome::Partial,
         None => Outcome::Done,
     }
 }

@@ -156,6 +156,8 @@ fn commit(
             interval: page.interval,
             received_at: page.received_at,
             content,
+            page_size: page.page_size,
+            has_next: page.has_next,
             is_evidence: !page.from_cache,
             rows: plan(summaries, known),
             rejected: page.rejected.clone(),

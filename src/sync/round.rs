@@ -45,7 +45,12 @@ impl Round<'_, '_> {
             settled.push(self.details.settlement(row, details, is_sighting));
         }
         let walk = self.walk.as_ref().map(|walk| walk.id);
+        let steps = settled.len() as u64;
         let effects = self.run.settle(walk, settled).await?;
+        // Beside pages it is the pages that are counted.
+        if self.pass == 0 {
+            self.run.live.advance(steps);
+        }
         let hidden = effects
             .iter()
             .filter(|effect| effect.version.is_some() && only_old.contains(effect.row));

@@ -12,7 +12,7 @@ use crate::world::{World, customers, id, with_members};
     reason = "a test that was left out must not look as if it had passed"
 )]
 fn python() -> Option<PathBuf> {
-    if let Some(python) = std::env::var_os("TWSYNC_READERS_PYTHON") {
+    if let Some(python) = std::env::var_os("READERS_PYTHON") {
         return Some(python.into());
     }
     let found = Command::new("python3")

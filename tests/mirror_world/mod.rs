@@ -103,6 +103,8 @@ impl World {
             interval: self.interval(),
             received_at: self.now(),
             content: u64::MAX - 1,
+            page_size: None,
+            has_next: None,
             is_evidence: true,
             rows: rows.to_vec(),
             rejected: Vec::new(),

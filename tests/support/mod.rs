@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use twsync::clock::{Clock, Hands};
 use twsync::config::{self, Config};
-use twsync::mirror::Mirror;
+use twsync::mirror::{Mirror, Reader};
 use twsync::report::{Exit, Live, Mode};
 use twsync::sandbox::{Action, Fault, On, Options, Rule, Sandbox, TOKEN, Target, World};
 use twsync::sync::{self, Job, Ran, Surroundings};
@@ -131,6 +131,24 @@ impl Copying {
         });
         self.fault(Rule::on(On::Any).does(note));
         arrivals
+    }
+
+    /// What a run would do, told over a copy of the mirror.
+    pub async fn rehearse(&self) -> sync::Forecast {
+        let copy = self.folder.path().join("copy.db");
+        Reader::open(&self.config.mirror.path)
+            .unwrap()
+            .copy_to(&copy)
+            .unwrap();
+        let surroundings = Surroundings {
+            config: Arc::new(self.config.clone()),
+            clock: self.clock(),
+            live: Arc::new(Live::default()),
+            stop: self.stop.clone(),
+        };
+        sync::rehearse(&surroundings, Mirror::open(&copy).unwrap())
+            .await
+            .unwrap()
     }
 
     /// List and detail requests that the server has seen so far.

@@ -1,7 +1,7 @@
 //! What only the server can tell: one page of the list, the time, and what it knows of the key.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -12,6 +12,7 @@ use crate::api::{Client, Filter, Limits, PaceMemory, Page, Total};
 use crate::clock::Clock;
 use crate::config::{self, Config, Credentials, Dialect};
 use crate::daemon::signals;
+use crate::mirror::Reader;
 use crate::report::Live;
 
 /// A key that expires sooner is said.
@@ -29,12 +30,13 @@ pub(super) async fn ask(config: &Config) -> Result<Vec<Line>, Failure> {
     // Someone waits for the answer, and trying again is theirs to decide.
     let pace = config::Pace {
         retries_max: config.pace.retries_max.min(1),
+        wait_max: Duration::ZERO,
         ..config.pace
     };
     let client = Client::new(
         &config.api,
         &pace,
-        PaceMemory::default(),
+        remembered(config),
         Limits::default(),
         Clock::system(),
         Arc::new(Live::default()),
@@ -59,6 +61,18 @@ pub(super) async fn ask(config: &Config) -> Result<Vec<Line>, Failure> {
         lines.push(key_pair(&client).await);
     }
     Ok(lines)
+}
+
+/// What the server asked of earlier runs holds here, too.
+fn remembered(config: &Config) -> PaceMemory {
+    let memory = Reader::open_without_trace(&config.mirror.path)
+        .and_then(|reader| reader.snapshot()?.memory());
+    // Without a mirror nothing is remembered; that one can't be read is another line's to say.
+    let memory = memory.unwrap_or_default();
+    PaceMemory {
+        requests_per_second: memory.requests_per_second,
+        not_before: memory.not_before,
+    }
 }
 
 /// How far this clock is from the server's; nothing where the server tells no time, or a cache

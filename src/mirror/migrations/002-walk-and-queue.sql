@@ -39,6 +39,8 @@ CREATE TABLE walk_lists (
     received_at TEXT NOT NULL,
     content INTEGER NOT NULL,
     is_evidence INTEGER NOT NULL, -- 0: a cache answered
+    page_size INTEGER,
+    has_next INTEGER,
     rows BLOB NOT NULL,
     PRIMARY KEY (walk, received)
 ) WITHOUT ROWID;
