@@ -11,10 +11,14 @@ mod support;
 mod credentials;
 #[path = "faults/disk.rs"]
 mod disk;
+#[path = "faults/fuzz.rs"]
+mod fuzz;
 #[path = "faults/hostile.rs"]
 mod hostile;
 #[path = "faults/pacing.rs"]
 mod pacing;
+#[path = "faults/page.rs"]
+mod page;
 #[path = "faults/paging.rs"]
 mod paging;
 #[path = "faults/payload.rs"]

@@ -218,3 +218,18 @@ fn back_up(connection: &Connection, path: &Path, schema: u32) -> Result<(), Erro
         .map_err(|error| Error::sql(&unfinished, error))?;
     put_in_place(&unfinished, &backup)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_for_another_programs_lock_without_end() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mirror = writer(&folder.path().join("mirror.db")).expect("a new mirror");
+        let wait = mirror
+            .connection
+            .pragma_query_value(None, "busy_timeout", |row| row.get(0));
+        assert_eq!(wait, Ok(10_000), "milliseconds");
+    }
+}

@@ -135,6 +135,24 @@ async fn a_file_that_is_not_as_it_was_written_is_not_published() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_death_while_files_are_written_leaves_the_last_generation_and_no_orphan() {
+    let shell = Shell::of(20).await;
+    shell.once().await.exits(0);
+    let (generation, names) = (shell.generation(), shell.names());
+    shell.sandbox.world().churn(3, 5);
+    let mut dies = shell.command(&["--once"]);
+    dies.env("FAILPOINTS", "lake-written=2*off->panic");
+    ended(dies).await.exits(1);
+    assert_eq!(shell.generation(), generation);
+    assert_ne!(shell.names(), names, "it died in the middle");
+    shell.once().await.exits(0);
+    shell.is_whole().await;
+    let hidden = |name: &String| name.starts_with(".lake.");
+    let left: Vec<String> = shell.names().into_iter().filter(hidden).collect();
+    assert_eq!(left, [".lake.lock", ".lake.previous"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_customers_after_many_are_a_hold_and_the_last_lake_stays() {
     let shell = Shell::of(20).await;
     shell.once().await.exits(0);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use crate::shell::Shell;
+use crate::shell::{Shell, ended};
 use crate::support::Copying;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,13 +70,33 @@ async fn a_damaged_mirror_is_kept_and_the_way_to_a_new_one_told() {
 
 const FIRST_SCHEMA: &str = include_str!("../../src/mirror/migrations/001-promised.sql");
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_older_schema_is_backed_up_and_migrated() {
-    let shell = Shell::of(20).await;
+/// Puts a mirror of the first schema in place.
+fn older(shell: &Shell) {
     let older = Connection::open(shell.path("mirror.db")).unwrap();
     older.execute_batch(FIRST_SCHEMA).unwrap();
     older.pragma_update(None, "user_version", 1).unwrap();
-    drop(older);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_that_dies_is_done_again() {
+    for point in [
+        "mirror::migration-before-commit",
+        "mirror::migration-after-commit",
+    ] {
+        let shell = Shell::of(20).await;
+        older(&shell);
+        let mut dies = shell.command(&["--once"]);
+        dies.env("FAILPOINTS", format!("{point}=panic"));
+        ended(dies).await.exits(1);
+        shell.once().await.exits(0);
+        shell.is_whole().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_schema_is_backed_up_and_migrated() {
+    let shell = Shell::of(20).await;
+    older(&shell);
     shell.once().await.exits(0);
     shell.is_whole().await;
     let backup = Connection::open(shell.path("mirror.db.schema-1")).unwrap();
