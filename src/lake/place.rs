@@ -22,7 +22,16 @@ use super::Error;
 /// A lake's place. While it lives, no other process publishes there.
 pub(super) struct Place {
     lake: PathBuf,
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Place {
+    /// Let go of by name: a child that this process is just starting may hold a copy of the file for
+    /// a moment, and with it the lock.
+    fn drop(&mut self) {
+        // Where this fails, closing the file does it.
+        let _ = self.lock.unlock();
+    }
 }
 
 impl Place {
@@ -33,7 +42,7 @@ impl Place {
         make_folder(parent)?;
         refuse_mount_point(&lake, parent)?;
         let place = Self {
-            _lock: lock(&lake)?,
+            lock: lock(&lake)?,
             lake,
         };
         place.recover()?;

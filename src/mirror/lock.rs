@@ -76,6 +76,9 @@ impl Drop for Lock {
             // Where this fails, the next holder looks for damage: slower, and no worse.
             let _ = self.say("");
         }
+        // By name, and not only by closing the file: a child that this process is just starting may
+        // hold a copy of it for a moment, and with it the lock.
+        let _ = self.file.unlock();
     }
 }
 
