@@ -1,5 +1,4 @@
 //! Whatever comes in whatever order, the mirror equals a model of it that is a page long.
-#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 mod mirror_world;
 

@@ -1,6 +1,5 @@
 //! What the mirror promises of its file: whose it is, who may write it, what happens to one that is
 //! old, new, foreign or damaged, and that a reader leaves no trace.
-#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 mod mirror_world;
 

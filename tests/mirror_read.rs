@@ -1,5 +1,4 @@
 //! What a snapshot gives to those who read whole tables: every row once, in the order asked for.
-#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 mod mirror_world;
 

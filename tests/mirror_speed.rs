@@ -1,6 +1,5 @@
 //! What the mirror costs. Not a test of anything else, and so left out unless asked for:
 //! `cargo nextest run --release --run-ignored only --no-capture -E 'binary(mirror_speed)'`.
-#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 #![allow(clippy::print_stdout, reason = "numbers are what it is for")]
 
 mod mirror_world;

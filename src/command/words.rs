@@ -1,10 +1,10 @@
-//! How numbers, times and strangers' text are written for a person.
-
-use std::time::Duration;
+//! How times and strangers' text are written on a terminal. Numbers and spans are written there as on
+//! the pages.
 
 use anstyle::{AnsiColor, Style};
-use indicatif::HumanCount;
-use jiff::{SignedDuration, SpanRound, Timestamp, Unit};
+use jiff::Timestamp;
+
+pub(super) use crate::status::{ago, count, counted, span};
 
 /// What matters most.
 pub(super) const BOLD: Style = Style::new().bold();
@@ -17,50 +17,9 @@ pub(super) const YELLOW: Style = AnsiColor::Yellow.on_default();
 /// Not well.
 pub(super) const RED: Style = AnsiColor::Red.on_default();
 
-/// A number with separators: `1,234,567`.
-pub(super) fn count(number: u64) -> String {
-    HumanCount(number).to_string()
-}
-
-/// A number and what it counts: `1 customer`, `2 customers`.
-pub(super) fn counted(number: u64, noun: &str) -> String {
-    let s = if number == 1 { "" } else { "s" };
-    format!("{} {noun}{s}", count(number))
-}
-
 /// An instant, to the second: `2026-02-03 09:14:22Z`.
 pub(super) fn instant(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
-}
-
-/// How long: in two units at most, `1m 12s`, `3d 4h`; `1.4s` below ten seconds, `14ms` below one.
-pub(super) fn span(duration: Duration) -> String {
-    if duration < Duration::from_secs(1) {
-        return format!("{}ms", duration.as_millis());
-    }
-    if duration < Duration::from_secs(10) {
-        return format!("{:.1}s", duration.as_secs_f64());
-    }
-    let smallest = match duration.as_secs() {
-        0..3600 => Unit::Second,
-        3600..86_400 => Unit::Minute,
-        _ => Unit::Hour,
-    };
-    let rounding = SpanRound::new()
-        .smallest(smallest)
-        .largest(Unit::Day)
-        .days_are_24_hours();
-    SignedDuration::try_from(duration)
-        .and_then(|duration| jiff::Span::try_from(duration)?.round(rounding))
-        .map_or_else(|_| "for ever".to_owned(), |span| format!("{span:#}"))
-}
-
-/// How long before `now`: `12m ago`. What lies ahead, clocks being what they are, is just now.
-pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
-    match Duration::try_from(now.duration_since(at)) {
-        Ok(passed) if passed >= Duration::from_secs(1) => format!("{} ago", span(passed)),
-        _ => "just now".to_owned(),
-    }
 }
 
 /// Text from outside, so that it can neither steer a terminal nor turn around the line: control
@@ -111,22 +70,6 @@ pub(super) fn table(rows: &[Vec<String>], right: &[usize]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn spans_are_short_and_honest() {
-        for (milliseconds, text) in [
-            (0, "0ms"),
-            (144, "144ms"),
-            (1440, "1.4s"),
-            (12_300, "12s"),
-            (72_000, "1m 12s"),
-            (3_600_000, "1h"),
-            (3_690_000, "1h 2m"),
-            (273_600_000, "3d 4h"),
-        ] {
-            assert_eq!(span(Duration::from_millis(milliseconds)), text);
-        }
-    }
 
     #[test]
     fn strangers_can_not_steer_the_terminal() {

@@ -27,7 +27,7 @@ use crate::report::Live;
 
 pub use overview::{Customers, Details, Overview, Pace};
 pub(crate) use overview::{saw_everybody, speaks_of};
-pub(crate) use words::{count, counted, date, instant, machine, share, signed, span};
+pub(crate) use words::{ago, count, counted, date, instant, machine, share, signed, span};
 
 /// What the pages are made from.
 #[derive(Clone, Debug)]

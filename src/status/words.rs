@@ -1,4 +1,4 @@
-//! How numbers and times are written on a page for a person.
+//! How numbers and times are written for a person.
 
 use std::time::Duration;
 
@@ -118,13 +118,16 @@ mod tests {
 
     #[test]
     fn spans_are_short() {
-        for (seconds, text) in [
-            (1, "1.0s"),
-            (72, "1m 12s"),
-            (3690, "1h 2m"),
-            (273_600, "3d 4h"),
+        for (milliseconds, text) in [
+            (0, "0.0s"),
+            (1440, "1.4s"),
+            (12_300, "12s"),
+            (72_000, "1m 12s"),
+            (3_600_000, "1h"),
+            (3_690_000, "1h 2m"),
+            (273_600_000, "3d 4h"),
         ] {
-            assert_eq!(span(Duration::from_secs(seconds)), text);
+            assert_eq!(span(Duration::from_millis(milliseconds)), text);
         }
         assert_eq!(span(Duration::MAX), "for ever");
     }

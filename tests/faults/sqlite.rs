@@ -36,6 +36,7 @@ async fn a_mirror_that_is_locked_for_a_moment_is_waited_for() {
     copying.run().await.ok();
     let theirs = Connection::open(copying.mirror_path()).unwrap();
     theirs.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // Nothing tells from outside that SQLite waits for a lock: long enough that it must have begun to.
     let release = async {
         tokio::time::sleep(Duration::from_millis(200)).await;
         theirs.execute_batch("COMMIT").unwrap();

@@ -4,7 +4,6 @@
     unreachable_pub,
     reason = "a module that several test binaries include"
 )]
-#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 use std::fmt::Write;
 use std::path::PathBuf;

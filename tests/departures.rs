@@ -1,0 +1,173 @@
+//! Who is marked deleted, who is held back, who is kept: nobody leaves the mirror by a mistake of the
+//! server's.
+
+mod support;
+
+use jiff::SignedDuration;
+use support::Copying;
+use twsync::report::{Mode, Outcome};
+use twsync::sandbox::{Action, Dialect, On, Options, Rule, World};
+use twsync::sync::Job;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_left_is_confirmed_and_keeps_its_last_values() {
+    let copying = Copying::of(250).await;
+    copying.run().await.ok();
+    let gone = copying.world().listed_ids()[17];
+    copying.world().delete(gone);
+    copying.later(SignedDuration::from_hours(1));
+    let ran = copying.run().await.ok();
+    assert_eq!((ran.lists, ran.report.counts.deleted), (3, 1));
+    // The departed one, and a canary that shows that the server still answers.
+    assert_eq!(ran.details - ran.report.counts.reverified, 2);
+    copying.assert_mirror_equals_world();
+    let kept = format!("SELECT name FROM customers WHERE id = '{gone}' AND deleted_at IS NOT NULL");
+    assert!(copying.text(&kept).is_some());
+    let interval = format!(
+        "SELECT not_before || ' to ' || valid_from FROM customer_versions \
+         WHERE customer_id = '{gone}' AND op = 'delete' AND valid_to IS NULL"
+    );
+    assert_eq!(
+        copying.text(&interval).unwrap(),
+        "2026-11-01T12:00:00.000000Z to 2026-11-01T13:00:00.000000Z"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_departures_at_once_are_held_until_somebody_says_so() {
+    let copying = Copying::of(250).await;
+    copying.run().await.ok();
+    for id in copying.world().listed_ids().into_iter().take(9) {
+        copying.world().delete(id);
+    }
+    let ran = copying.run().await.ok();
+    assert_eq!(ran.report.outcome, Some(Outcome::Held));
+    assert_eq!((ran.report.counts.held, ran.report.counts.deleted), (9, 0));
+    assert_eq!(
+        copying.number("SELECT count(*) FROM customers WHERE deleted_at IS NULL"),
+        250
+    );
+    let some = Job {
+        deletions_allowed: 4,
+        ..Job::of(Mode::Sync)
+    };
+    let ran = copying.run_job(some).await.ok();
+    assert_eq!((ran.report.counts.held, ran.report.counts.deleted), (5, 4));
+    let ran = copying.run().await.ok();
+    assert_eq!(
+        (ran.report.outcome, ran.report.counts.deleted),
+        (Some(Outcome::Held), 0),
+        "few enough to go unasked by now, but nobody has decided on them"
+    );
+    let rest = Job {
+        deletions_allowed: 5,
+        ..Job::of(Mode::Sync)
+    };
+    let ran = copying.run_job(rest).await.ok();
+    assert_eq!(
+        (ran.report.outcome, ran.report.counts.deleted),
+        (Some(Outcome::Done), 5)
+    );
+    copying.assert_mirror_equals_world();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_is_suddenly_empty_is_held_in_the_other_dialect_too() {
+    let world = World::new(5, 250);
+    let options = Options {
+        world,
+        dialect: Dialect::Limit,
+        ..Options::default()
+    };
+    let copying = Copying::from(options).await;
+    copying.run().await.ok();
+    for id in copying.world().listed_ids() {
+        copying.world().unlist(id);
+    }
+    let ran = copying.run().await.ok();
+    assert_eq!(
+        (ran.report.outcome, ran.report.counts.held),
+        (Some(Outcome::Held), 250)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_is_not_decided_by_a_cache() {
+    let copying = Copying::of(120).await;
+    copying.run().await.ok();
+    copying.world().delete(copying.world().listed_ids()[3]);
+    let stale = Rule::on(On::Detail).does(Action::add_header("age", "50"));
+    let fault = copying.sandbox.faults().add(stale);
+    let ran = copying.run().await.ok();
+    assert_eq!(
+        (ran.report.counts.deleted, ran.report.counts.unlisted),
+        (0, 0)
+    );
+    fault.lift();
+    assert_eq!(copying.run().await.ok().report.counts.deleted, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_is_suddenly_empty_deletes_nobody() {
+    let copying = Copying::of(3).await;
+    copying.run().await.ok();
+    for id in copying.world().listed_ids() {
+        copying.world().delete(id);
+    }
+    let ran = copying.run().await.ok();
+    assert_eq!(
+        (ran.report.outcome, ran.report.counts.held),
+        (Some(Outcome::Held), 3)
+    );
+    assert_eq!(
+        copying.number("SELECT count(*) FROM customers WHERE deleted_at IS NULL"),
+        3
+    );
+    let all = Job {
+        deletions_allowed: 3,
+        ..Job::of(Mode::Sync)
+    };
+    assert_eq!(copying.run_job(all).await.ok().report.counts.deleted, 3);
+    copying.assert_mirror_equals_world();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_back_is_a_new_version_and_a_broken_assumption() {
+    let copying = Copying::of(120).await;
+    copying.run().await.ok();
+    let id = copying.world().listed_ids()[3];
+    copying.world().delete(id);
+    copying.run().await.ok();
+    copying.world().undelete(id);
+    let ran = copying.run().await.ok();
+    assert_eq!(ran.report.counts.undeleted, 1);
+    assert!(
+        ran.warnings
+            .iter()
+            .any(|warning| warning.contains("came back")),
+        "{:?}",
+        ran.warnings
+    );
+    let ops = format!(
+        "SELECT group_concat(op) FROM (SELECT op FROM customer_versions \
+         WHERE customer_id = '{id}' ORDER BY valid_from)"
+    );
+    assert_eq!(copying.text(&ops).unwrap(), "baseline,delete,undelete");
+    copying.assert_mirror_equals_world();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_lives_unlisted_is_kept_and_details_prove_nothing_from_then_on() {
+    let copying = Copying::of(120).await;
+    copying.run().await.ok();
+    let id = copying.world().listed_ids()[3];
+    copying.world().unlist(id);
+    let ran = copying.run().await.ok();
+    assert_eq!(
+        (ran.report.counts.unlisted, ran.report.counts.deleted),
+        (1, 0)
+    );
+    let since = format!("SELECT unlisted_since FROM customers WHERE id = '{id}'");
+    assert!(copying.text(&since).is_some());
+    copying.assert_mirror_equals_world();
+}
