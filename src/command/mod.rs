@@ -50,7 +50,7 @@ fn run_command(command: Command, global: &Global, terminal: &Terminal) -> Result
     let config = || settings(global).map(|settings| settings.config);
     match command {
         Command::Demo { customers, dir } => {
-            runtime()?.block_on(demo::run(customers, &dir, terminal))
+            serving_runtime()?.block_on(demo::run(customers, &dir, terminal))
         }
         Command::Plan => runtime()?.block_on(plan::run(config()?, terminal)),
         Command::Status => status::run(&config()?, terminal),
@@ -62,7 +62,7 @@ fn run_command(command: Command, global: &Global, terminal: &Terminal) -> Result
         Command::Report { out } => report::run(&out, &config()?, terminal),
         Command::Config => config::run(&settings(global)?, terminal),
         Command::Sandbox { port, customers } => {
-            runtime()?.block_on(sandbox::run(port, customers, terminal))
+            serving_runtime()?.block_on(sandbox::run(port, customers, terminal))
         }
         Command::Completions { shell } => completions::run(shell, terminal),
         Command::Man => man::run(terminal),
@@ -79,6 +79,13 @@ fn sources(global: &Global) -> Sources {
     Sources::of_process(global.config.clone(), global.settings.clone())
 }
 
+/// One thread asks and parses while another keeps what came: the mirror is the slower of the two, and
+/// more threads would only wake each other. What may block is done elsewhere.
 fn runtime() -> Result<Runtime, Failure> {
+    Ok(Builder::new_current_thread().enable_all().build()?)
+}
+
+/// For whoever serves the sandbox: a thread a core.
+fn serving_runtime() -> Result<Runtime, Failure> {
     Ok(Builder::new_multi_thread().enable_all().build()?)
 }

@@ -140,12 +140,14 @@ impl Mirror {
         self.writing("run-begin", |connection| runs::write(connection, report))
     }
 
-    /// Keeps how a run ended and what it counted.
+    /// Keeps how a run ended and what it counted, and lets go of the pages in memory: whoever
+    /// publishes next has more use for the room.
     pub fn finish_run(&mut self, report: &Report) -> Result<(), Error> {
         self.writing("run-finish", |connection| {
             rejected::trim(connection)?;
             runs::write(connection, report)
-        })
+        })?;
+        self.reading(|connection| connection.execute_batch("PRAGMA shrink_memory"))
     }
 
     /// The last `most` runs, the newest first.
