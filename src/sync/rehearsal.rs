@@ -31,7 +31,8 @@ pub struct Forecast {
     pub reverify: u64,
     /// Detail requests that a run would send.
     pub detail_requests: u64,
-    /// List requests that a run would send: those that this walk sent.
+    /// List requests that a run would send, at most: those that this walk sent. The details that a run
+    /// asks for meanwhile are sightings, too, and may spare it a few.
     pub list_requests: u64,
     /// Requests a second that pace and server allow.
     pub requests_per_second: f64,
