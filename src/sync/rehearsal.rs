@@ -69,7 +69,7 @@ impl Run<'_> {
         let count = |reason| queued.get(&reason).copied().unwrap_or(0);
         let waiting: u64 = queued.values().sum();
         let departing = missing - held;
-        let canaries = departing.div_ceil(self.flight.in_flight_max as u64);
+        let canaries = departing.div_ceil(self.heard_at_once() as u64);
         let detail_requests = waiting + reverify + departing + canaries;
         let tally = self.flight.client.tally();
         let requests_per_second = self.flight.client.requests_per_second();

@@ -57,7 +57,7 @@ impl Run<'_> {
     /// Walks until nothing more is to be asked of the list.
     pub(super) async fn walk(&mut self) -> Result<Walked, Error> {
         let mut walk = match self.open_walk.take() {
-            Some(open) if self.is_fresh(&open) => self.take_up(open)?,
+            Some(open) if self.is_fresh(&open) => self.take_up(open).await?,
             _ => self.set_out().await?,
         };
         loop {
@@ -90,8 +90,13 @@ impl Run<'_> {
     }
 
     /// Goes on with a walk where its ledger ends.
-    fn take_up(&mut self, open: mirror::Walk) -> Result<Walk, Error> {
+    async fn take_up(&mut self, open: mirror::Walk) -> Result<Walk, Error> {
         self.report.grade = Some(Grade::Partial);
+        let begun_by = open.run;
+        self.touched = self
+            .store
+            .with(move |mirror| mirror.written_since(begun_by))
+            .await?;
         let mut walk = Walk::begin(&open, self.settings.max_passes);
         let alone = alone(&open);
         for (listed, alone) in open.listed.into_iter().zip(alone) {
