@@ -92,21 +92,23 @@ fn check_quiet(scenario: &Scenario, walked: &Walked) -> Result<(), Broken> {
         passes: walked.passes,
     };
     let (promised, is_exact) = promised_cost(scenario);
-    let is_kept = match (is_exact, scenario.cut_once_in) {
-        // The details that were there when the process was killed may have been enough.
-        (true, 1..) => sent.lists == promised.lists && sent.details <= promised.details,
-        (true, 0) => sent.lists == promised.lists && sent.details == promised.details,
-        (false, _) => sent.lists <= promised.lists && sent.details <= promised.details,
+    // A look at the last page may spare the details, and so may those that were there when the
+    // process was killed.
+    let are_wanted = scenario.full || scenario.known().is_empty();
+    let is_kept = match (is_exact, are_wanted && scenario.cut_once_in == 0) {
+        (true, true) => sent == promised,
+        (true, false) => sent.lists == promised.lists,
+        (false, _) => sent.lists <= promised.lists,
     };
-    if is_kept && sent.passes <= promised.passes {
+    if is_kept && sent.details <= promised.details && sent.passes <= promised.passes {
         Ok(())
     } else {
         Err(Broken::Cost { sent, promised })
     }
 }
 
-/// The promise, by what is new on which page; and whether it is kept to the request. (Where it is
-/// not, the list may be cheaper by luck.)
+/// The promise, by what is new on which page, whoever has left; and whether it is kept to the
+/// request. (Where it is not, the list may be cheaper by luck.)
 fn promised_cost(scenario: &Scenario) -> (Cost, bool) {
     let (server, known) = (scenario.server(), scenario.known());
     let rows = rows_by_page(&server);
@@ -143,23 +145,11 @@ fn promised_cost(scenario: &Scenario) -> (Cost, bool) {
             true,
         );
     }
-    if !known.is_subset(&server.living()) {
-        return (promised_where_departures_hide_arrivals(pages), false);
-    }
     let are_few = new[1..].iter().sum::<u64>() <= 8 * u64::from(scenario.page_size);
     if are_few && matches!(scenario.order, Order::OldestFirst | Order::NewestFirst) {
-        return (lists(pages + new_pages + 1), true);
+        return (lists(pages + new_pages), true);
     }
-    (lists(2 * pages + 1), false)
-}
-
-/// Two passes may be left too early, after a look at page 1 and 10 more; two whole ones follow.
-fn promised_where_departures_hide_arrivals(pages: usize) -> Cost {
-    Cost {
-        lists: 2 * pages + 2 * pages.min(11),
-        details: 0,
-        passes: 4,
-    }
+    (lists(2 * pages), false)
 }
 
 fn rows_by_page(server: &Server) -> Vec<RoaringBitmap> {

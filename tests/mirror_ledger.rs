@@ -2,11 +2,11 @@
 
 mod mirror_world;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use mirror_world::{World, at, id, summary};
 use roaring::RoaringBitmap;
 use twsync::customer::{Customer, CustomerId, Field, Interval};
-use twsync::mirror::{Error, Memory, Mirror, Reader, Reason, Settlement, State, Verdict};
+use twsync::mirror::{Due, Error, Memory, Mirror, Old, Reader, Reason, Settlement, State, Verdict};
 use twsync::report::{Exit, Grade};
 
 #[test]
@@ -92,6 +92,60 @@ fn the_queue_goes_from_new_to_asked_for_and_pages_through() {
     assert_eq!(world.mirror.ids(&(0..1000).collect()).unwrap(), all);
 }
 
+/// All that is due before this, read one by one; details may be so many seconds old.
+fn all_due(world: &World, before: Timestamp, max_age: i64) -> Vec<CustomerId> {
+    let old = Old {
+        before,
+        max_age: SignedDuration::from_secs(max_age),
+    };
+    let mut all: Vec<Due> = Vec::new();
+    loop {
+        let after = all.last().map(|due| due.key);
+        match world.mirror.due(old, after, 1).unwrap().pop() {
+            Some(due) => all.push(due),
+            None => return all.into_iter().map(|due| due.id).collect(),
+        }
+    }
+}
+
+/// They come behind all that have been due for longer, and before those that will be due later.
+#[test]
+fn who_was_asked_in_vain_is_due_from_then_on() {
+    let mut world = World::with_customers(4);
+    let vain = Settlement::Pending {
+        why: "no answer".to_owned(),
+    };
+    let verified = |world: &World, number| world.kept(number).detail_verified_at.unwrap();
+    world.settle(1, vain);
+    let asked_at = at(world.time);
+    let before = at(world.time + 1);
+    let since_2 = asked_at.duration_since(verified(&world, 2)).as_secs();
+    let since_3 = asked_at.duration_since(verified(&world, 3)).as_secs();
+    assert!(since_3 < since_2, "3 was verified after 2");
+    // So old that 2 has been due for longer than since 1 was asked for, and 3 has not.
+    assert_eq!(
+        all_due(&world, before, since_2 - 1),
+        [id(2), id(1), id(3), id(4)]
+    );
+    assert_eq!(
+        all_due(&world, before, 1_000_000),
+        [id(1), id(2), id(3), id(4)]
+    );
+    assert_eq!(
+        world.mirror.due_len(before).unwrap(),
+        4,
+        "how old it is stays true"
+    );
+    assert_eq!(
+        all_due(&world, asked_at, 1)[..],
+        [id(2), id(3), id(4)],
+        "it had its turn"
+    );
+    world.found(1, summary(1).into());
+    let before = at(world.time + 1);
+    assert_eq!(all_due(&world, before, 1), [id(2), id(3), id(4), id(1)]);
+}
+
 #[test]
 fn what_is_due_comes_oldest_first_and_leaves_out_the_queued_and_the_dead() {
     let mut world = World::with_customers(5);
@@ -103,20 +157,14 @@ fn what_is_due_comes_oldest_first_and_leaves_out_the_queued_and_the_dead() {
     world.settle(3, Settlement::Deleted { not_before: None });
     let before = at(world.time + 1);
 
-    let mut seen = Vec::new();
-    let mut after = None;
-    while let Some(due) = world.mirror.due(before, after, 1).unwrap().pop() {
-        after = Some(due.key);
-        seen.push(due.id);
-    }
-    assert_eq!(seen, [id(4), id(5), id(1)]);
+    assert_eq!(all_due(&world, before, 9), [id(4), id(5), id(1)]);
     assert_eq!(world.mirror.due_len(before).unwrap(), 3);
     assert_eq!(
         world.mirror.oldest_verified_at().unwrap(),
         world.kept(2).detail_verified_at
     );
     let oldest = world.kept(4).detail_verified_at.unwrap();
-    assert_eq!(world.mirror.due(oldest, None, 9).unwrap(), []);
+    assert_eq!(all_due(&world, oldest, 9), []);
 }
 
 #[test]

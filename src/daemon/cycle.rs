@@ -12,7 +12,7 @@ use crate::api;
 use crate::config::Config;
 use crate::lake::{self, Published};
 use crate::mirror::{self, Mirror};
-use crate::report::{Exit, Outcome, Report, Stage};
+use crate::report::{Exit, Mode, Outcome, Report, Stage};
 use crate::sync::{self, Job, Ran, Surroundings};
 
 /// What came of a cycle.
@@ -102,10 +102,11 @@ pub async fn cycle(job: &Job, around: &Surroundings) -> Cycled {
 }
 
 /// What a run brought is right under every grade, so it is published, unless the run failed or was
-/// told to stop, or the first look at all customers is not over: then the last generation stays.
+/// told to stop, or the first look at all customers was cut short: then the last generation stays.
 fn may_publish(ran: &Ran, around: &Surroundings) -> bool {
     let went_on = ran.error.as_ref().is_none_or(sync::Error::is_interruption);
-    let is_whole = || ran.mirror.memory().is_ok_and(|memory| memory.baseline_done);
+    let looked_at_all = ran.error.is_none() && ran.report.mode != Mode::Refresh;
+    let is_whole = || looked_at_all || ran.mirror.memory().is_ok_and(|memory| memory.baseline_done);
     let wanted = around.config.lake.path.is_some();
     wanted && went_on && !around.stop.is_cancelled() && is_whole()
 }

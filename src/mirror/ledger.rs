@@ -9,7 +9,7 @@ use crate::customer::Interval;
 use crate::report::{Grade, RunId};
 
 use super::row::{At, RowSet, count, count_at};
-use super::{PageTaken, living, memory};
+use super::{PageTaken, due, living, memory};
 
 /// A walk that is not ended, with all it has seen.
 #[derive(Clone, Debug, PartialEq)]
@@ -136,7 +136,7 @@ pub(super) fn end(
     if let (Grade::Complete, Some(as_of)) = (grade, as_of) {
         memory::completed(connection, as_of)?;
     }
-    Ok(())
+    due::forget_who_answered(connection)
 }
 
 /// Enters a list answer.

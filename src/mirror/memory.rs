@@ -16,7 +16,8 @@ pub struct Memory {
     pub h3_broken_at: Option<Timestamp>,
     /// When a customer was first seen to live although a proved list does not show it.
     pub h4_broken_at: Option<Timestamp>,
-    /// The first look at all customers is over: from now on a new one is an insert.
+    /// A walk that was complete or converged has seen all customers: from now on a new one is an
+    /// insert.
     pub baseline_done: bool,
     /// The instant of the newest complete walk.
     pub last_complete_as_of: Option<Timestamp>,

@@ -19,6 +19,7 @@
 mod check;
 mod creation;
 mod customers;
+mod due;
 mod error;
 mod header;
 mod ids;
@@ -55,10 +56,10 @@ use ids::RowNumbers;
 use lock::{Lock, beside};
 
 pub use customers::Kept;
+pub use due::{Due, DueKey, Old};
 pub use error::Error;
 pub use known::{Known, State};
 pub use ledger::{Listed, Walk};
-pub use living::{Due, DueKey};
 pub use memory::Memory;
 pub use pages::{PageTaken, Verdict};
 pub use queue::{QueueKey, Queued, Reason};
@@ -135,9 +136,13 @@ impl Mirror {
         }
     }
 
-    /// Keeps that a run has begun. Until it is finished it stands there without an outcome.
+    /// Keeps that a run has begun. Until it is finished it stands there without an outcome. The run
+    /// before may have been killed: what its versions say of it is counted now.
     pub fn begin_run(&mut self, report: &Report) -> Result<(), Error> {
-        self.writing("run-begin", |connection| runs::write(connection, report))
+        self.writing("run-begin", |connection| {
+            runs::count_if_killed(connection)?;
+            runs::write(connection, report)
+        })
     }
 
     /// Keeps how a run ended and what it counted, and lets go of the pages in memory: whoever
@@ -169,6 +174,11 @@ impl Mirror {
     /// The walk that was begun and not ended, with its whole ledger.
     pub fn open_walk(&self) -> Result<Option<Walk>, Error> {
         self.reading(ledger::open)
+    }
+
+    /// Customers of whom a version was written by this run or one after it.
+    pub fn written_since(&self, run: RunId) -> Result<RoaringBitmap, Error> {
+        self.reading(|connection| versions::written_since(connection, run))
     }
 
     /// Begins a walk, and ends as partial one that is still open: what that one listed stays queued,
@@ -298,25 +308,20 @@ impl Mirror {
         })
     }
 
-    /// Living customers that are not queued and whose details were last verified before
-    /// `verified_before`: the next `most` after `after`, the oldest first.
-    pub fn due(
-        &self,
-        verified_before: Timestamp,
-        after: Option<DueKey>,
-        most: u32,
-    ) -> Result<Vec<Due>, Error> {
-        self.reading(|connection| living::due(connection, verified_before, after, most))
+    /// Living customers that are not queued and whose details are old: the next `most` after
+    /// `after`, those first that have been due for longest.
+    pub fn due(&self, old: Old, after: Option<DueKey>, most: u32) -> Result<Vec<Due>, Error> {
+        self.reading(|connection| due::next(connection, old, after, most))
     }
 
-    /// How many [`Self::due`] would give in all.
+    /// How many living customers are not queued and were last verified before this.
     pub fn due_len(&self, verified_before: Timestamp) -> Result<u64, Error> {
-        self.reading(|connection| living::due_len(connection, verified_before))
+        self.reading(|connection| due::len(connection, verified_before))
     }
 
     /// When the details of the living customer that was verified longest ago were verified.
     pub fn oldest_verified_at(&self) -> Result<Option<Timestamp>, Error> {
-        self.reading(living::oldest_verified_at)
+        self.reading(due::oldest_verified_at)
     }
 
     /// The rows of all living customers.

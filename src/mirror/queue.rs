@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
 use crate::customer::{Customer, CustomerId, Fingerprint, Summary};
 
+use super::due;
 use super::ids::RowNumbers;
 use super::row::{At, count, count_at, customer, field_columns, fields, time_at};
 
@@ -215,13 +216,22 @@ pub(super) fn remove(connection: &Connection, row: u32) -> rusqlite::Result<()> 
     Ok(())
 }
 
-/// Notes that a customer was asked for in vain, where it is queued.
-pub(super) fn note_attempt(connection: &Connection, row: u32, why: &str) -> rusqlite::Result<()> {
-    connection
+/// Notes that a customer was asked for in vain: in the queue, or where it waits for its turn among
+/// those whose details are old.
+pub(super) fn note_attempt(
+    connection: &Connection,
+    row: u32,
+    at: Timestamp,
+    why: &str,
+) -> rusqlite::Result<()> {
+    let queued = connection
         .prepare_cached(
             "UPDATE detail_queue SET attempts = attempts + 1, last_error = ?2 WHERE row = ?1",
         )?
         .execute(params![row, why])?;
+    if queued == 0 {
+        due::asked_in_vain(connection, row, at)?;
+    }
     Ok(())
 }
 

@@ -15,8 +15,8 @@ use super::open::{self, SCHEMA};
 use super::row::{count_at, time_at};
 use super::{
     CustomerOrder, CustomerRow, Error, Kept, KeptRejected, Known, Memory, Reason, Version,
-    VersionOrder, VersionRow, check, customers, known, living, memory, queue, rejected, rows, runs,
-    versions,
+    VersionOrder, VersionRow, check, customers, due, known, living, memory, queue, rejected, rows,
+    runs, versions,
 };
 
 /// A read-only connection to a mirror. It works while a [`Mirror`](super::Mirror) writes.
@@ -239,7 +239,7 @@ impl Snapshot<'_> {
 
     /// How many living customers are not queued and were last verified before `verified_before`.
     pub fn due_len(&self, verified_before: Timestamp) -> Result<u64, Error> {
-        self.ask(|connection| living::due_len(connection, verified_before))
+        self.ask(|connection| due::len(connection, verified_before))
     }
 
     /// What is wrong with the mirror: pages that contradict each other, histories with gaps or
@@ -271,7 +271,7 @@ fn standing(connection: &Connection) -> rusqlite::Result<Standing> {
         rejected: count("SELECT count(*) FROM rejected")?,
         queued: queue::lengths(connection)?,
         held: runs::held(connection)?,
-        oldest_verified_at: living::oldest_verified_at(connection)?,
+        oldest_verified_at: due::oldest_verified_at(connection)?,
         newest_version_at: connection
             .prepare_cached("SELECT max(valid_from) FROM versions")?
             .query_row([], |row| time_at(row, 0))?,

@@ -73,6 +73,23 @@ pub(super) fn write(connection: &Connection, report: &Report) -> rusqlite::Resul
     Ok(())
 }
 
+/// A run that was killed could not say what it had counted. Where the newest is one, what it added,
+/// changed, deleted and brought back is read off its versions; its requests are known to nobody.
+pub(super) fn count_if_killed(connection: &Connection) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE runs SET (added, changed, deleted, undeleted) =
+                (SELECT count(*) FILTER (WHERE op IN ('baseline', 'insert')),
+                        count(*) FILTER (WHERE op = 'update'),
+                        count(*) FILTER (WHERE op = 'delete'),
+                        count(*) FILTER (WHERE op = 'undelete')
+                 FROM versions WHERE run_id = runs.id)
+             WHERE id = (SELECT max(id) FROM runs) AND outcome IS NULL",
+        )?
+        .execute([])?;
+    Ok(())
+}
+
 /// The last `most` runs, the newest first.
 pub(super) fn last(connection: &Connection, most: u32) -> rusqlite::Result<Vec<Report>> {
     connection

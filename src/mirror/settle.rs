@@ -174,7 +174,7 @@ impl<'t> Settling<'t> {
                 (self.listed(&before, &raw.why)?, false)
             }
             Settlement::Pending { why } => {
-                queue::note_attempt(self.connection, row, &why)?;
+                queue::note_attempt(self.connection, row, at, &why)?;
                 (None, false)
             }
         };
@@ -216,7 +216,7 @@ impl<'t> Settling<'t> {
 
     /// All that there is of it is what the list says, where the list said anything.
     fn listed(&self, before: &Before, why: &str) -> rusqlite::Result<Option<Op>> {
-        queue::note_attempt(self.connection, before.row, why)?;
+        queue::note_attempt(self.connection, before.row, before.at, why)?;
         let Some(listed) = before
             .queued
             .as_ref()

@@ -2,6 +2,7 @@
 //! exactly one is open.
 
 use jiff::{SignedDuration, Timestamp};
+use roaring::RoaringBitmap;
 use rusqlite::types::ToSql;
 use rusqlite::{Connection, params, params_from_iter};
 
@@ -104,6 +105,17 @@ pub(super) fn append(connection: &Connection, version: &NewVersion<'_>) -> rusql
         ))?
         .execute(params_from_iter(values))?;
     Ok(())
+}
+
+/// The rows of which this run, or one that began after it, wrote a version.
+pub(super) fn written_since(
+    connection: &Connection,
+    run: RunId,
+) -> rusqlite::Result<RoaringBitmap> {
+    connection
+        .prepare_cached("SELECT DISTINCT row FROM versions WHERE run_id >= ?1 ORDER BY row")?
+        .query_map([run], |row| row.get::<_, u32>(0))?
+        .collect()
 }
 
 /// True where no declared field differs. What nobody declared does not count, nor does what is

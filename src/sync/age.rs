@@ -7,15 +7,15 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Error, Run, freshness};
-use crate::mirror;
+use crate::mirror::{self, Old};
 use crate::report::{Mode, Outcome, Report};
 
 /// So many of the last runs are looked at for the one before.
 const RUNS_LOOKED_AT: u32 = 100;
 
 impl Run<'_> {
-    /// How many details are to be asked for again in this run, of those last verified before when.
-    pub(super) async fn due(&mut self) -> Result<(Timestamp, u64), Error> {
+    /// Which details are old, and how many of them are to be asked for again in this run.
+    pub(super) async fn due(&mut self) -> Result<(Old, u64), Error> {
         let began = self.report.started_at;
         let max_age =
             SignedDuration::try_from(self.settings.max_detail_age).expect("the settings bound it");
@@ -39,7 +39,11 @@ impl Run<'_> {
             max_detail_age: self.settings.max_detail_age,
             reverify_max: self.settings.reverify_max,
         };
-        Ok((began, due.count()))
+        let old = Old {
+            before: began,
+            max_age,
+        };
+        Ok((old, due.count()))
     }
 
     /// Says so where settings and pace can't keep every customer's details within their age, going

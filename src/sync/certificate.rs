@@ -39,8 +39,9 @@ use roaring::RoaringBitmap;
 
 use crate::customer::Interval;
 
-/// Answers that are weighed as *j* at the same time, at most. A walk asks for a page alone once or
-/// twice in a pass, so this is all of them in a walk of the usual four passes, or nearly.
+/// Answers that are weighed as *j* at the same time, at most. Of those that a walk asks for alone
+/// only the last few can still be proved: each that shows somebody new puts those before it out of
+/// reach.
 pub const CANDIDATES_MAX: usize = 6;
 
 /// Everything that a walk saw, as far as it can matter to a proof. About 16 bytes a row number, so
@@ -113,6 +114,24 @@ impl Lacking {
     pub fn is_within_reach(&self) -> bool {
         self.proved + self.unseen_after.len() >= self.total
     }
+}
+
+/// Which of these answers were alone in flight: received before any of the others was sent, or sent
+/// after it was received. So a ledger says which of its answers are to be weighed as *j*. In the
+/// order in which they were received.
+pub fn alone(received_in_order: &[Interval]) -> Vec<bool> {
+    let mut alone = Vec::with_capacity(received_in_order.len());
+    let mut received_before = 0;
+    for answer in received_in_order {
+        alone.push(received_before <= answer.sent);
+        received_before = answer.received;
+    }
+    let mut sent_after = u64::MAX;
+    for (answer, alone) in received_in_order.iter().zip(&mut alone).rev() {
+        *alone &= sent_after >= answer.received;
+        sent_after = sent_after.min(answer.sent);
+    }
+    alone
 }
 
 impl Evidence {

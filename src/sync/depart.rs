@@ -53,10 +53,16 @@ impl Run<'_> {
         let suspects = self.suspects(walked, proved, allowed).await?;
         let canary = self.canary(walked, proved).await?;
         self.live.begin(Stage::Details, suspects.len() as u64);
-        for few in suspects.chunks(self.flight.in_flight_max) {
+        for few in suspects.chunks(self.heard_at_once()) {
             self.hear(few, canary, walked.id).await?;
         }
         Ok(())
+    }
+
+    /// So many at a time that they and their canary are no more than may be in flight: what they
+    /// answered is committed only together.
+    pub(super) fn heard_at_once(&self) -> usize {
+        self.flight.in_flight_max.saturating_sub(1).max(1)
     }
 
     /// A list that is empty, and was not before, is a hold whatever it proves.

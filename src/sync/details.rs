@@ -5,7 +5,6 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use jiff::Timestamp;
 use roaring::RoaringBitmap;
 
 use super::flight::Ask;
@@ -15,7 +14,7 @@ use super::walk::Walk;
 use super::{Error, Run};
 use crate::api::{Answer, Details};
 use crate::customer::CustomerId;
-use crate::mirror::{DueKey, Effect, Op, QueueKey, Reason, Settled, Settlement};
+use crate::mirror::{DueKey, Effect, Old, Op, QueueKey, Reason, Settled, Settlement};
 use crate::report::Stage;
 
 /// Questions read from the mirror at a time.
@@ -25,9 +24,9 @@ const READ_AHEAD: u32 = 1_000;
 enum Source {
     /// The queue, from after this place on.
     Queue(Option<QueueKey>),
-    /// Living customers last verified before an instant: so many more, from after this place on.
+    /// Living customers whose details are old: so many more, from after this place on.
     Due {
-        before: Timestamp,
+        old: Old,
         left: u64,
         after: Option<DueKey>,
     },
@@ -53,13 +52,13 @@ impl Run<'_> {
 
     /// Asks again for details that are old, as many as keep every customer's within its bound.
     pub(super) async fn fetch_due(&mut self) -> Result<(), Error> {
-        let (before, left) = self.due().await?;
+        let (old, left) = self.due().await?;
         if left == 0 {
             return Ok(());
         }
         self.live.begin(Stage::Details, left);
         let due = Source::Due {
-            before,
+            old,
             left,
             after: None,
         };
@@ -192,11 +191,7 @@ impl Waiting {
         match self.source {
             Source::Read => Ok(()),
             Source::Queue(after) => self.read_queue(store, in_vain, after).await,
-            Source::Due {
-                before,
-                left,
-                after,
-            } => self.read_due(store, before, left, after).await,
+            Source::Due { old, left, after } => self.read_due(store, old, left, after).await,
         }
     }
 
@@ -227,18 +222,18 @@ impl Waiting {
     async fn read_due(
         &mut self,
         store: &mut Store,
-        before: Timestamp,
+        old: Old,
         left: u64,
         after: Option<DueKey>,
     ) -> Result<(), Error> {
         let most = u32::try_from(left).unwrap_or(READ_AHEAD).min(READ_AHEAD);
         let due = store
-            .with(move |mirror| mirror.due(before, after, most))
+            .with(move |mirror| mirror.due(old, after, most))
             .await?;
         let left = left - due.len() as u64;
         self.source = match due.last() {
             Some(last) if left > 0 => Source::Due {
-                before,
+                old,
                 left,
                 after: Some(last.key),
             },

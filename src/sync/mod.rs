@@ -141,7 +141,7 @@ struct Run<'a> {
     warnings: Vec<String>,
     /// The walk to be taken up, until [`Run::walk`] takes it.
     open_walk: Option<crate::mirror::Walk>,
-    /// Customers of whom this run wrote a version.
+    /// Customers of whom this run wrote a version, or one that was cut short and that it took up.
     touched: RoaringBitmap,
     /// Customers whose details this run has asked for in vain: their next chance is the next run.
     in_vain: RoaringBitmap,
@@ -156,10 +156,11 @@ impl<'a> Run<'a> {
             return self.refresh(&job.ids).await;
         }
         self.foresee_age().await?;
+        let everyone = job.mode == Mode::Full && !self.full_was_cut_short().await?;
         let walked = self.walk().await?;
         self.depart(&walked, job.deletions_allowed).await?;
         self.end_walk(&walked).await?;
-        if job.mode == Mode::Full {
+        if everyone {
             self.queue_everyone().await?;
         }
         self.fetch_queued(None).await?;
@@ -265,23 +266,28 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Queues every living customer, unless a run that did so was cut short: then what it left is
-    /// what there is to do.
-    async fn queue_everyone(&mut self) -> Result<(), Error> {
-        let at = self.clock.now();
+    /// Whether a run that asked for everyone's details left some of them: then these are what there
+    /// is to do, and the walk already begins to. Who was asked for in vain waits there whatever
+    /// becomes of a run.
+    async fn full_was_cut_short(&mut self) -> Result<bool, Error> {
         let before_full = QueueKey {
             reason: Reason::Refresh,
             row: u32::MAX,
         };
+        let left = self
+            .store
+            .with(move |mirror| mirror.queue(Some(before_full), FULL_LOOKED_AT))
+            .await?;
+        Ok(left.iter().any(|queued| queued.attempts == 0))
+    }
+
+    /// Queues every living customer.
+    async fn queue_everyone(&mut self) -> Result<(), Error> {
+        let at = self.clock.now();
         self.store
             .with(move |mirror| {
-                // Those that were asked for in vain wait there whatever becomes of this run.
-                let left = mirror.queue(Some(before_full), FULL_LOOKED_AT)?;
-                if left.iter().all(|queued| queued.attempts > 0) {
-                    let everyone = mirror.alive()?;
-                    mirror.enqueue(&everyone, Reason::Full, at)?;
-                }
-                Ok(())
+                let everyone = mirror.alive()?;
+                mirror.enqueue(&everyone, Reason::Full, at)
             })
             .await?;
         Ok(())
@@ -289,7 +295,8 @@ impl<'a> Run<'a> {
 
     /// What can only be said at the end of a run that nothing cut short.
     fn conclude(&mut self, walked: &Walked) {
-        self.memory.baseline_done = true;
+        // Until a walk has seen everybody, one that is seen for the first time may have been there.
+        self.memory.baseline_done |= walked.grade > Grade::Partial;
         self.memory.last_complete_as_of = walked.as_of.or(self.memory.last_complete_as_of);
         self.report.counts.unchanged = (&walked.listed - &self.touched).len();
         if walked.grade == Grade::Partial && self.report.reason.is_none() {

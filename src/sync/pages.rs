@@ -23,6 +23,7 @@ impl Run<'_> {
         pass: u32,
         page: u32,
     ) -> Result<(), Error> {
+        walk.alone = true;
         self.ask(walk, pass, VecDeque::from([page]), Waiting::nobody())
             .await
     }
@@ -36,6 +37,7 @@ impl Run<'_> {
         pass: u32,
         pages: Vec<u32>,
     ) -> Result<(), Error> {
+        walk.alone = false;
         self.live.begin(Stage::Pages, pages.len() as u64);
         let details = if walk.somebody_was_known && !self.rehearsing {
             Waiting::in_queue()
@@ -99,6 +101,7 @@ impl Run<'_> {
             page_size: page.page_size,
             total: total(&page),
             has_next: page.has_next,
+            alone: walk.alone,
             rows: &rows,
             is_empty: rows.is_empty() && page.rejected.is_empty(),
             content,

@@ -60,6 +60,8 @@ pub struct Taken<'a> {
     pub total: Option<u64>,
     /// Whether there is another page, where the answer says it.
     pub has_next: Option<bool>,
+    /// Whether no other answer of the walk was on its way at the same time.
+    pub alone: bool,
     /// The customers on the page.
     pub rows: &'a RoaringBitmap,
     /// Whether the page held nothing, not even a row that could not be taken.
@@ -132,6 +134,9 @@ pub struct Passes {
     known: RoaringBitmap,
     current: Pass,
     last_complete: Option<RoaringBitmap>,
+    /// Pages that the pass before took before the last one that it took alone and that held
+    /// somebody new.
+    before_newest: Vec<u32>,
     details_asked: bool,
     drift: u64,
 }
@@ -148,14 +153,16 @@ impl Passes {
             known: known_before,
             current: Pass::begin(1),
             last_complete: None,
+            before_newest: Vec::new(),
             details_asked: false,
             drift: 0,
         }
     }
 
-    /// Takes an answer in. After an error the walk is over, and so is its right to more than the
-    /// grade partial.
-    pub fn taken(&mut self, taken: &Taken<'_>) -> Result<(), Fault> {
+    /// Takes an answer in, and says whether it is to be weighed as *j*: of those that were alone in
+    /// flight page 1, and whichever shows somebody new, for it puts those before it out of reach.
+    /// After an error the walk is over, and so is its right to more than the grade partial.
+    pub fn taken(&mut self, taken: &Taken<'_>) -> Result<bool, Fault> {
         if taken.pages > self.rules.pages_max {
             return Err(Fault::TooManyPages {
                 pages: taken.pages,
@@ -166,6 +173,7 @@ impl Passes {
             self.begin_pass(taken.pass);
         }
         let resized = self.adopt_page_size(taken)?;
+        let is_new = !taken.rows.is_subset(&self.known);
         if taken.pass == self.current.number && (!resized || taken.page == 1) {
             self.drift += self.current.rows.intersection_len(taken.rows);
             self.current.take(taken, &self.known)?;
@@ -179,7 +187,7 @@ impl Passes {
         if unproved && self.current.is_complete() && self.current.items_count_all() {
             self.totals = Totals::Meant;
         }
-        Ok(())
+        Ok(taken.alone && (taken.page == 1 || is_new))
     }
 
     /// To be called when the details of the queue have been asked for, whatever came of it.
@@ -257,11 +265,21 @@ impl Passes {
         self.total().map(|total| total.saturating_sub(known))
     }
 
+    /// The pages that this pass is to take first, after page 1: the pass before took them before the
+    /// page that it may be proved by, and never again.
+    pub(super) fn wanted_again(&self) -> Vec<u32> {
+        let pages = self.before_newest.iter().copied();
+        pages
+            .filter(|page| *page <= self.current.pages && self.current.page(*page).is_none())
+            .collect()
+    }
+
     fn begin_pass(&mut self, number: u32) {
         let ended = std::mem::replace(&mut self.current, Pass::begin(number));
         if ended.is_complete() {
             self.last_complete = Some(ended.rows);
         }
+        self.before_newest = ended.before_newest;
     }
 
     /// Says whether the page size is another than before; the pass then stands at its beginning.
@@ -301,7 +319,8 @@ pub(super) struct Pass {
     contents: HashMap<u64, u32>,
     rows: RoaringBitmap,
     empty_pages: u32,
-    first_within_reach: bool,
+    /// The pages that were there when the last one was taken alone that held somebody new.
+    before_newest: Vec<u32>,
     details_asked: bool,
 }
 
@@ -331,7 +350,7 @@ impl Pass {
             contents: HashMap::new(),
             rows: RoaringBitmap::new(),
             empty_pages: 0,
-            first_within_reach: false,
+            before_newest: Vec::new(),
             details_asked: false,
         }
     }
@@ -355,20 +374,9 @@ impl Pass {
         u32::try_from(self.taken.len()).unwrap_or(u32::MAX)
     }
 
-    /// Whether the rest of the list can prove page 1: as many as it counted had been known before
-    /// it or were on it.
-    pub(super) fn is_first_within_reach(&self) -> bool {
-        self.first_within_reach
-    }
-
     /// Whether the details have been asked for since this pass began.
     pub(super) fn were_details_asked(&self) -> bool {
         self.details_asked
-    }
-
-    /// Whether a page other than page 1 held somebody new.
-    pub(super) fn is_surprised(&self) -> bool {
-        self.taken.range(2..).any(|(_, page)| page.fresh > 0)
     }
 
     /// What is remembered of a page. None: it was not taken.
@@ -413,9 +421,8 @@ impl Pass {
         self.check_repetition(taken)?;
         self.check_emptiness(taken)?;
         let fresh = taken.rows.difference_len(known);
-        if taken.page == 1 {
-            let reach = known.len() + fresh;
-            self.first_within_reach = taken.total.is_some_and(|total| reach >= total);
+        if taken.alone && fresh > 0 {
+            self.before_newest = self.taken.keys().copied().collect();
         }
         self.pages = taken.pages;
         self.total = taken.total;

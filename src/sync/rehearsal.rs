@@ -31,7 +31,8 @@ pub struct Forecast {
     pub reverify: u64,
     /// Detail requests that a run would send.
     pub detail_requests: u64,
-    /// List requests that a run would send: those that this walk sent.
+    /// List requests that a run would send, at most: those that this walk sent. The details that a run
+    /// asks for meanwhile are sightings, too, and may spare it a few.
     pub list_requests: u64,
     /// Requests a second that pace and server allow.
     pub requests_per_second: f64,
@@ -68,7 +69,7 @@ impl Run<'_> {
         let count = |reason| queued.get(&reason).copied().unwrap_or(0);
         let waiting: u64 = queued.values().sum();
         let departing = missing - held;
-        let canaries = departing.div_ceil(self.flight.in_flight_max as u64);
+        let canaries = departing.div_ceil(self.heard_at_once() as u64);
         let detail_requests = waiting + reverify + departing + canaries;
         let tally = self.flight.client.tally();
         let requests_per_second = self.flight.client.requests_per_second();

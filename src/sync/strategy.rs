@@ -9,15 +9,19 @@
 //! | nothing new, or only departures | page 1 alone is *j*, then all other pages | P |
 //! | all new customers on page 1 | the same: they are in *j* | P |
 //! | nobody known before, or all details wanted | a pass; page 1 alone again is *j*; the details come after it | P + 1 |
-//! | new customers on m pages at the head or the tail | these alone; page 1 again is *j*; the rest | P + m + 1 |
+//! | new customers on m more pages, at the head or the tail | these one by one, of which the last is *j*; all others; those before *j* again | P + m |
+//! | the same, and page 1 is all new | page 2 may have been looked at in vain, and is then one of those before *j* | P + m + 1 |
 //! | new customers anywhere | a pass; another, whose page 1 is *j* | 2P |
 //!
-//! So page 1 is always asked for alone and begins a pass, and from the total it gives one knows how
-//! many customers are still to be found: that decides how the pass goes on. A pass that finds all of
-//! them early is left, for the next one to prove. Departures since the last run hide as many
-//! arrivals in that number; so the last page, where arrivals may be, is looked at before the rest
-//! even where nobody seems to be new, which costs nothing. Where departures and arrivals still
-//! mislead, a pass more is needed, and so no pass is left unless two more may follow it.
+//! So a pass begins with pages that are asked for alone, and each of them may turn out to be *j*:
+//! page 1, then the ends of the list, where arrivals are wont to be, for as long as they go on. The
+//! last that showed somebody new is the first that can be proved. Looking one page further costs
+//! nothing: what comes after *j* need not be asked for again. So the last page is looked at even where
+//! nobody seems to be new, for the total may hide as many arrivals as there were departures. All other
+//! pages follow at the same time. Then the next pass begins, again with page 1, and first of all asks
+//! for what the pass before had asked for before its *j*; if that is the proof, it ends there, and if
+//! not, it goes on as any other. So no page is ever asked for in vain, and two passes prove a list
+//! that nobody changes, whatever its order.
 //!
 //! Values in, a value out: whoever walks calls [`next`] after all answers of the step before have
 //! been taken into the [`Passes`] and the evidence, and it may forget everything in between. A walk
@@ -36,7 +40,7 @@ const LOOKS_SHARE: u32 = 10;
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Ask for one page while nothing else is in flight. Page 1 is to be weighed as *j*.
+    /// Ask for one page while nothing else is in flight: the answer is to be weighed as *j*.
     Alone {
         /// The pass that the answer belongs to.
         pass: u32,
@@ -79,10 +83,13 @@ pub fn next(passes: &Passes, verdict: &Verdict, queued: &RoaringBitmap) -> Step 
     {
         return begin_another(passes, queued);
     }
-    match outlook(passes, verdict, queued) {
-        Outlook::Look(page) => alone(pass, page),
-        Outlook::AllFound => begin_another(passes, queued),
-        Outlook::Spread => spread(pass),
+    let again = passes.wanted_again();
+    if !again.is_empty() {
+        return together(pass, again);
+    }
+    match worth_a_look(passes, verdict, queued) {
+        Some(page) => alone(pass, page),
+        None => spread(pass),
     }
 }
 
@@ -95,15 +102,17 @@ fn alone(pass: &Pass, page: u32) -> Step {
     Step::Alone { pass, page }
 }
 
+fn together(pass: &Pass, pages: Vec<u32>) -> Step {
+    let pass = pass.number();
+    Step::Together { pass, pages }
+}
+
 /// All pages that the pass still lacks, and only then one past the end, if the last one says so.
 fn spread(pass: &Pass) -> Step {
     let pages = pass.remaining();
     match pass.past_the_end() {
         Some(page) if pages.is_empty() => alone(pass, page),
-        _ => Step::Together {
-            pass: pass.number(),
-            pages,
-        },
+        _ => together(pass, pages),
     }
 }
 
@@ -141,27 +150,23 @@ fn details_suffice(passes: &Passes, verdict: &Verdict, queued: &RoaringBitmap) -
         && lacking.unseen_after.is_subset(queued)
 }
 
-/// How a pass whose page 1 is there goes on.
-enum Outlook {
-    /// This page alone: it may hold somebody new.
-    Look(u32),
-    /// Page 1 came too early to be proved, but now everybody has been seen: page 1 again.
-    AllFound,
-    /// All other pages.
-    Spread,
-}
-
-fn outlook(passes: &Passes, verdict: &Verdict, queued: &RoaringBitmap) -> Outlook {
+/// The page that is to be asked for alone before all others: it may hold somebody new. Not where no
+/// proof is to be had by it, and not where so many are new, or so many pages were looked at, that it
+/// is faster to ask for all others at once.
+fn worth_a_look(passes: &Passes, verdict: &Verdict, queued: &RoaringBitmap) -> Option<u32> {
     let pass = passes.current();
     let details_will_do = passes.known().is_subset(queued);
-    if is_void(verdict) || details_will_do || !may_be_left(passes) {
-        return Outlook::Spread;
+    if is_void(verdict) || details_will_do || was_looked_enough(pass) {
+        return None;
     }
-    match passes.deficit() {
-        None => Outlook::Spread,
-        Some(deficit) if !pass.is_first_within_reach() => find(passes, deficit),
-        Some(_) => make_sure(passes),
+    let deficit = passes.deficit()?;
+    let rows_within_reach = u64::from(pages_worth_a_look(pass)) * u64::from(passes.page_size());
+    if deficit > rows_within_reach {
+        return None;
     }
+    where_arrivals_go_on(pass, |page| {
+        page.is_all_fresh() || (deficit > 0 && page.fresh > 0)
+    })
 }
 
 /// Nothing can be proved any more; what is left is to see whether passes agree.
@@ -169,45 +174,18 @@ fn is_void(verdict: &Verdict) -> bool {
     matches!(verdict, Verdict::Contradiction { .. })
 }
 
-/// Two whole passes prove a quiet list whatever its order, so as many must be left; and a pass that
-/// went far is not thrown away. So many rows as fill the pages worth a look can touch one page more,
-/// the look at one end of the list may have been in vain, and there is page 1.
-fn may_be_left(passes: &Passes) -> bool {
-    let pass = passes.current();
-    passes.number() + 2 <= passes.rules().max_passes && pass.taken() <= pages_worth_a_look(pass) + 3
-}
-
-/// Page 1 counted more customers than were known or on it: so many are to be found. Where they are
-/// too many, or not where arrivals are wont to be, all pages are asked for at once.
-fn find(passes: &Passes, deficit: u64) -> Outlook {
-    let pass = passes.current();
-    let rows_within_reach = u64::from(pages_worth_a_look(pass)) * u64::from(passes.page_size());
-    if deficit == 0 {
-        return Outlook::AllFound;
-    }
-    if deficit > rows_within_reach {
-        return Outlook::Spread;
-    }
-    where_arrivals_go_on(pass, |page| page.fresh > 0).map_or(Outlook::Spread, Outlook::Look)
-}
-
-/// Page 1 counted no more than were known or on it, but departures may hide arrivals. If the ends of
-/// the list show somebody new, page 1 can't be proved; arrivals then go on for as long as pages are
-/// all new, and end where one is not.
-fn make_sure(passes: &Passes) -> Outlook {
-    let pass = passes.current();
-    match where_arrivals_go_on(pass, Page::is_all_fresh) {
-        Some(page) => Outlook::Look(page),
-        None if pass.is_surprised() => Outlook::AllFound,
-        None => Outlook::Spread,
-    }
+/// So many rows as fill the pages worth a look can touch one page more, the look at one end of the
+/// list may have been in vain, and there is page 1.
+fn was_looked_enough(pass: &Pass) -> bool {
+    pass.taken() > pages_worth_a_look(pass) + 3
 }
 
 fn pages_worth_a_look(pass: &Pass) -> u32 {
     LOOKS.max(pass.pages() / LOOKS_SHARE)
 }
 
-/// The next page from the head or the tail, all before it being such that arrivals may go on. Page 2
+/// The next page from the head or the tail, all before it being such that arrivals may go on: for as
+/// long as pages are all new, or hold somebody new while the total says that there are more. Page 2
 /// only if page 1 was all new: a list that shows the newest first is new to the end of a page before
 /// it is new on the next.
 fn where_arrivals_go_on(pass: &Pass, on: impl Fn(&Page) -> bool) -> Option<u32> {

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use jiff::{SignedDuration, Timestamp};
 use roaring::RoaringBitmap;
 
-use super::certificate::{Evidence, Totals, Verdict};
+use super::certificate::{self, Evidence, Totals, Verdict};
 use super::passes::{Passes, Rules, Taken};
 use super::strategy::{self, Step};
 use super::{Error, Run};
@@ -38,6 +38,8 @@ pub(super) struct Walk {
     pub(super) received_at: HashMap<u64, Timestamp>,
     /// The rows on the newest page 1: customers of whom the server must know.
     pub(super) just_listed: RoaringBitmap,
+    /// Whether pages are now asked for one at a time.
+    pub(super) alone: bool,
 }
 
 /// A walk that is over.
@@ -55,7 +57,7 @@ impl Run<'_> {
     /// Walks until nothing more is to be asked of the list.
     pub(super) async fn walk(&mut self) -> Result<Walked, Error> {
         let mut walk = match self.open_walk.take() {
-            Some(open) if self.is_fresh(&open) => self.take_up(open)?,
+            Some(open) if self.is_fresh(&open) => self.take_up(open).await?,
             _ => self.set_out().await?,
         };
         loop {
@@ -88,10 +90,16 @@ impl Run<'_> {
     }
 
     /// Goes on with a walk where its ledger ends.
-    fn take_up(&mut self, open: mirror::Walk) -> Result<Walk, Error> {
+    async fn take_up(&mut self, open: mirror::Walk) -> Result<Walk, Error> {
         self.report.grade = Some(Grade::Partial);
+        let begun_by = open.run;
+        self.touched = self
+            .store
+            .with(move |mirror| mirror.written_since(begun_by))
+            .await?;
         let mut walk = Walk::begin(&open, self.settings.max_passes);
-        for listed in open.listed {
+        let alone = alone(&open);
+        for (listed, alone) in open.listed.into_iter().zip(alone) {
             walk.take(
                 &Taken {
                     pass: listed.pass,
@@ -100,6 +108,7 @@ impl Run<'_> {
                     page_size: listed.page_size,
                     total: listed.total,
                     has_next: listed.has_next,
+                    alone,
                     rows: &listed.rows,
                     is_empty: false,
                     content: listed.content,
@@ -169,6 +178,7 @@ impl Run<'_> {
             page_size: None,
             total: Some(0),
             has_next: None,
+            alone: true,
             rows: &RoaringBitmap::new(),
             is_empty: true,
             content: 0,
@@ -264,6 +274,7 @@ impl Walk {
             listed: RoaringBitmap::new(),
             received_at: HashMap::new(),
             just_listed: RoaringBitmap::new(),
+            alone: true,
         }
     }
 
@@ -275,7 +286,7 @@ impl Walk {
         received_at: Timestamp,
         is_evidence: bool,
     ) -> Result<(), Error> {
-        self.passes.taken(taken)?;
+        let is_weighed = self.passes.taken(taken)?;
         self.listed |= taken.rows;
         if taken.page == 1 {
             self.just_listed.clone_from(taken.rows);
@@ -283,7 +294,7 @@ impl Walk {
         if !is_evidence {
             return Ok(());
         }
-        match taken.total.filter(|_| taken.page == 1) {
+        match taken.total.filter(|_| is_weighed) {
             Some(total) => {
                 self.received_at.insert(interval.received, received_at);
                 self.evidence.probed(interval, total, taken.rows);
@@ -292,6 +303,18 @@ impl Walk {
         }
         Ok(())
     }
+}
+
+/// Which of a ledger's list answers were alone in flight.
+fn alone(open: &mirror::Walk) -> Vec<bool> {
+    let lists = open.listed.iter().map(|it| (it.interval, true));
+    let details = open.detail_sightings.iter().map(|it| (it.0, false));
+    let mut all: Vec<_> = lists.chain(details).collect();
+    all.sort_by_key(|(interval, _)| interval.received);
+    let intervals: Vec<Interval> = all.iter().map(|it| it.0).collect();
+    let alone = certificate::alone(&intervals).into_iter();
+    let lists = alone.zip(all).filter(|(_, (_, is_list))| *is_list);
+    lists.map(|(alone, _)| alone).collect()
 }
 
 /// How many customers there are by this answer. The `limit` dialect's `items` may yet turn out to be

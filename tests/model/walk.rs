@@ -3,7 +3,7 @@
 
 use roaring::RoaringBitmap;
 use twsync::customer::Interval;
-use twsync::sync::certificate::{Complete, Totals, Verdict};
+use twsync::sync::certificate::{Complete, Totals, Verdict, alone};
 use twsync::sync::passes::{Passes, Rules, Taken};
 use twsync::sync::strategy::{Step, next};
 
@@ -189,9 +189,10 @@ impl<'a, P: Proof> Walk<'a, P> {
     /// The next requests. None: the walk is over.
     fn decide(&mut self) -> Option<Vec<Request>> {
         match next(&self.passes, &self.proof.verdict(), &self.queued) {
-            Step::Alone { pass, page } => Some(vec![list(pass, page)]),
+            Step::Alone { pass, page } => Some(vec![list(pass, page, true)]),
             Step::Together { pass, pages } => {
-                Some(pages.into_iter().map(|page| list(pass, page)).collect())
+                let pages = pages.into_iter();
+                Some(pages.map(|page| list(pass, page, false)).collect())
             }
             Step::Details => {
                 self.passes.details_asked();
@@ -238,13 +239,12 @@ impl<'a, P: Proof> Walk<'a, P> {
         self.traffic.send(request);
     }
 
-    fn take(&mut self, exchange: Exchange) -> Result<(), ()> {
-        self.proof.record(&exchange);
+    fn take(&mut self, mut exchange: Exchange) -> Result<(), ()> {
         let taken = match (&exchange.answer, exchange.request) {
-            (Answer::Listed(page), _) => {
+            (Answer::Listed(page), Request::List { weighed: alone, .. }) => {
                 self.queued |= &page.rows - &self.known;
                 self.known |= &page.rows;
-                book(&mut self.passes, &exchange)
+                book(&mut self.passes, &mut exchange, alone)
             }
             (Answer::Detailed { found: true }, Request::Detail { id }) => {
                 self.queued.remove(id);
@@ -253,23 +253,28 @@ impl<'a, P: Proof> Walk<'a, P> {
             }
             _ => Ok(()),
         };
+        self.proof.record(&exchange);
         self.ledger.push(exchange);
         taken
     }
 
+    /// The ledger does not say which answers were alone in flight; its intervals do.
     fn be_killed_and_resume(&mut self) -> Result<(), ()> {
         self.lists_lost += self.traffic.lists_in_flight();
         self.traffic.lose_all();
         self.cuts += 1;
-        self.proof = P::resume(&self.scenario.known(), &self.known, &self.ledger);
         self.passes = begin_passes(self.scenario);
-        let passes = &mut self.passes;
-        self.ledger.iter().try_for_each(|it| book(passes, it))
+        let intervals: Vec<Interval> = self.ledger.iter().map(|it| it.interval).collect();
+        for (exchange, alone) in self.ledger.iter_mut().zip(alone(&intervals)) {
+            book(&mut self.passes, exchange, alone)?;
+        }
+        self.proof = P::resume(&self.scenario.known(), &self.known, &self.ledger);
+        Ok(())
     }
 }
 
-fn list(pass: u32, page: u32) -> Request {
-    let weighed = page == 1;
+/// A list request; until its answer is taken in, `weighed` says whether it is alone in flight.
+fn list(pass: u32, page: u32, weighed: bool) -> Request {
     Request::List {
         pass,
         page,
@@ -287,24 +292,33 @@ fn begin_passes(scenario: &Scenario) -> Passes {
     Passes::new(rules, scenario.known())
 }
 
-fn book(passes: &mut Passes, exchange: &Exchange) -> Result<(), ()> {
-    let (Answer::Listed(listed), Request::List { pass, page, .. }) =
-        (&exchange.answer, exchange.request)
+/// Takes a page into the passes, and notes whether they want it weighed.
+fn book(passes: &mut Passes, exchange: &mut Exchange, alone: bool) -> Result<(), ()> {
+    let (
+        Answer::Listed(listed),
+        Request::List {
+            pass,
+            page,
+            weighed,
+        },
+    ) = (&exchange.answer, &mut exchange.request)
     else {
         return Ok(());
     };
     let taken = Taken {
-        pass,
-        page,
+        pass: *pass,
+        page: *page,
         pages: listed.pages,
         page_size: None,
         total: Some(listed.total),
         has_next: Some(listed.has_next),
+        alone,
         rows: &listed.rows,
         is_empty: listed.rows.is_empty(),
         content: content(listed),
     };
-    passes.taken(&taken).map_err(|_| ())
+    *weighed = passes.taken(&taken).map_err(|_| ())?;
+    Ok(())
 }
 
 /// Another number for each set of rows, or nearly.

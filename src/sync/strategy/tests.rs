@@ -83,12 +83,12 @@ impl<'a> Walk<'a> {
             match self.next() {
                 Step::Alone { pass, page } => {
                     story.push(page.to_string());
-                    self.answer(pass, page);
+                    self.answer(pass, page, true);
                 }
                 Step::Together { pass, pages } => {
-                    story.push(format!("{}..{}", pages[0], pages[pages.len() - 1]));
+                    story.push(stretch(&pages));
                     for page in pages {
-                        self.answer(pass, page);
+                        self.answer(pass, page, false);
                     }
                 }
                 Step::Details => {
@@ -100,17 +100,18 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn answer(&mut self, pass: u32, page: u32) {
-        self.book(pass, page);
+    fn answer(&mut self, pass: u32, page: u32, alone: bool) {
+        let is_weighed = self.book(pass, page, alone);
         let (interval, list) = (self.tick(), self.list);
         let rows = &list.pages[page as usize - 1];
-        match page {
-            1 => self.evidence.probed(interval, list.total, rows),
-            _ => self.evidence.listed(interval, rows),
+        if is_weighed {
+            self.evidence.probed(interval, list.total, rows);
+        } else {
+            self.evidence.listed(interval, rows);
         }
     }
 
-    fn book(&mut self, pass: u32, page: u32) {
+    fn book(&mut self, pass: u32, page: u32, alone: bool) -> bool {
         let taken = Taken {
             pass,
             page,
@@ -118,11 +119,12 @@ impl<'a> Walk<'a> {
             page_size: None,
             total: Some(self.list.total),
             has_next: None,
+            alone,
             rows: &self.list.pages[page as usize - 1],
             is_empty: false,
             content: u64::from(page),
         };
-        self.passes.taken(&taken).expect("an honest page");
+        self.passes.taken(&taken).expect("an honest page")
     }
 
     fn answer_details(&mut self) {
@@ -140,6 +142,16 @@ impl<'a> Walk<'a> {
             received: self.count,
         }
     }
+}
+
+/// Pages that are asked for together: `2..4`, or `2+5..7` where some in between are not.
+fn stretch(pages: &[u32]) -> String {
+    let runs = pages.chunk_by(|one, next| one + 1 == *next);
+    let runs = runs.map(|run| match run {
+        [one] => format!("+{one}"),
+        _ => format!("{}..{}", run[0], run[run.len() - 1]),
+    });
+    runs.collect::<Vec<_>>().join("+").replace("++", "+")
 }
 
 fn check(list: &List, known: impl IntoIterator<Item = u32>, story: &str, grade: Grade) {
@@ -173,19 +185,44 @@ fn nobody_known() {
 
 #[test]
 fn arrivals_at_the_tail() {
-    check(&List::of(45, 10), 0..44, "1 5 1 5 2..4", Grade::Complete);
-    check(&List::of(45, 10), 0..38, "1 5 4 1 5 2..4", Grade::Complete);
+    let list = List::of(45, 10);
+    check(&list, 0..44, "1 5 2..4 1", Grade::Complete);
+    check(&list, 0..38, "1 5 4 2..3 1 +5", Grade::Complete);
+}
+
+#[test]
+fn arrivals_at_the_tail_up_to_the_end_of_a_page() {
+    let list = List::of(45, 10);
+    check(&list, 0..40, "1 5 4 2..3 1", Grade::Complete);
+    check(&list, 0..30, "1 5 4 3 +2 1 +5", Grade::Complete);
 }
 
 #[test]
 fn arrivals_at_the_head_and_beyond_page_1() {
-    check(&List::of(50, 10), 14..50, "1 2 1 5 2..4", Grade::Complete);
+    check(&List::of(50, 10), 14..50, "1 2 5 3..4 1", Grade::Complete);
+    check(&List::of(50, 10), 20..50, "1 2 3 5 +4 1", Grade::Complete);
 }
 
 #[test]
-fn arrivals_hidden_by_as_many_departures() {
-    let known = (0..42).chain(100..110);
-    check(&List::of(45, 10), known, "1 5 1 5 2..4", Grade::Complete);
+fn arrivals_hidden_by_departures() {
+    let gone = 100..110;
+    for (known, story) in [
+        (0..42, "1 5 2..4 1"),
+        (0..40, "1 5 4 2..3 1"),
+        (0..38, "1 5 4 2..3 1 +5"),
+        (14..45, "1 2 5 3..4 1"),
+        (20..45, "1 2 3 5 +4 1"),
+    ] {
+        let known = known.chain(gone.clone());
+        check(&List::of(45, 10), known, story, Grade::Complete);
+    }
+}
+
+#[test]
+fn arrivals_of_whom_departures_hide_a_part() {
+    let known = (0..38).chain(100..103);
+    let story = "1 5 4 2..3 1 +5";
+    check(&List::of(45, 10), known, story, Grade::Complete);
 }
 
 #[test]
@@ -212,24 +249,27 @@ fn too_many_arrivals_to_look_for() {
 #[test]
 fn as_many_arrivals_as_are_worth_looking_for() {
     let list = List::of(195, 10);
-    let tail = "20 19 18 17 16 15 14 13 12 1 20 2..19";
-    check(&list, 0..116, &format!("1 {tail}"), Grade::Complete);
-    check(&list, 10..116, &format!("1 2 {tail}"), Grade::Complete);
+    let tail = "20 19 18 17 16 15 14 13 12";
+    let story = format!("1 {tail} 2..11 1 13..20");
+    check(&list, 0..116, &story, Grade::Complete);
+    let story = format!("1 2 {tail} 3..11 1 +2+13..20");
+    check(&list, 10..116, &story, Grade::Complete);
 }
 
 #[test]
 fn arrivals_among_the_last_pages() {
     let known = (0..50).filter(|row| ![38, 45].contains(row));
-    check(&List::of(50, 10), known, "1 5 4 1 5 2..4", Grade::Complete);
+    let story = "1 5 4 2..3 1 +5";
+    check(&List::of(50, 10), known, story, Grade::Complete);
 }
 
 #[test]
-fn a_pass_that_went_far_is_not_left_even_if_it_was_cut_short_where_somebody_new_was() {
+fn a_pass_that_went_far_is_ended_at_once_even_if_it_was_cut_short_where_somebody_new_was() {
     let list = List::of(200, 10);
     let known = (0..111).chain(112..200).chain([200]).collect();
     let mut walk = Walk::begin(&list, &known);
     for page in [1, 20].into_iter().chain(2..=12) {
-        walk.answer(1, page);
+        walk.answer(1, page, page == 1);
     }
     let pages = (13..=19).collect();
     assert_eq!(walk.next(), Step::Together { pass: 1, pages });
@@ -240,14 +280,14 @@ fn details_are_not_asked_to_prove_what_they_cannot() {
     let (list, nobody) = (List::of(50, 10), RoaringBitmap::new());
     let mut walk = Walk::begin(&list, &nobody);
     for page in 1..=5 {
-        walk.answer(1, page);
+        walk.answer(1, page, page == 1);
     }
     let one_more = List {
         total: 51,
         ..List::of(50, 10)
     };
     walk.list = &one_more;
-    walk.answer(2, 1);
+    walk.answer(2, 1, true);
     let pages = vec![2, 3, 4, 5];
     assert_eq!(walk.next(), Step::Together { pass: 2, pages });
 }
@@ -260,7 +300,7 @@ fn passes_that_agree_end_the_walk_only_if_no_count_could_prove_them() {
         .into_iter()
         .flat_map(|pass| (1..=5).map(move |page| (pass, page)))
     {
-        walk.book(pass, page);
+        walk.book(pass, page, page == 1);
     }
     let after = |verdict| next(&walk.passes, &verdict, &nobody);
     assert_eq!(after(Verdict::Open(None)), Step::Alone { pass: 3, page: 1 });
@@ -292,8 +332,8 @@ fn one_pass_and_no_more() {
         ..List::of(50, 10)
     };
     check(&list, [], "1 2..5 1 details", Grade::Complete);
-    check(&list, 0..50, "1 2..5", Grade::Complete);
-    check(&list, 0..49, "1 2..5", Grade::Partial);
+    check(&list, 0..50, "1 5 2..4", Grade::Complete);
+    check(&list, 0..49, "1 5 2..4", Grade::Partial);
 }
 
 #[test]
@@ -302,7 +342,8 @@ fn two_passes_prove_a_quiet_list_whatever_its_order() {
         max_passes: 2,
         ..List::of(50, 10)
     };
-    check(&list, (0..50).step_by(3), "1 2..5 1 2..5", Grade::Complete);
+    let known = (0..50).step_by(3);
+    check(&list, known, "1 5 4 3 2 1 3..5", Grade::Complete);
 }
 
 #[test]
