@@ -301,7 +301,7 @@ async fn those_whose_details_never_come_keep_nobody_else_from_being_asked_for() 
         assert!(ran.details <= 5, "{} at once", ran.details);
     }
     let oldest = "SELECT (julianday('2026-11-04T12:00:00Z') - min(julianday(detail_verified_at))) * 24 \
-                  FROM customers WHERE row > 8";
+                  FROM kept WHERE row > 8";
     let hours: f64 = copying
         .sql()
         .query_row(oldest, [], |row| row.get(0))
