@@ -2,6 +2,7 @@
 //! behave; and that the checks which hold them would notice if one were broken.
 //!
 //! `TWSYNC_WALKS=1000000` makes so many walks of each kind, `TWSYNC_WALKS_SEED` others than the usual.
+//! `benches/README.md` has the command, and what came of it.
 
 mod model;
 

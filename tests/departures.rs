@@ -108,6 +108,37 @@ async fn a_deletion_is_not_decided_by_a_cache() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_budget_counts_canaries_and_retries_too() {
+    let mut ended = 0;
+    for most in 1..=12 {
+        let copying = Copying::of(120).await;
+        copying.run().await.ok();
+        for id in copying.world().listed_ids().into_iter().take(2) {
+            copying.world().delete(id);
+        }
+        let busy = Rule::on(On::Any).times(3).does(Action::status(503));
+        copying.fault(busy);
+        let job = Job {
+            requests_max: Some(most),
+            ..Job::of(Mode::Sync)
+        };
+        let ran = copying.run_job(job).await;
+        let sent = ran.lists + ran.details;
+        assert!(sent <= most, "{sent} requests instead of {most}");
+        match ran.error {
+            Some(_) => assert_eq!(sent, most, "the budget is there to be spent"),
+            None => ended += 1,
+        }
+        copying.run().await.ok();
+        copying.assert_mirror_equals_world();
+    }
+    assert!(
+        ended > 2,
+        "most of these budgets are too small, and not all"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_is_suddenly_empty_deletes_nobody() {
     let copying = Copying::of(3).await;
     copying.run().await.ok();

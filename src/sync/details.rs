@@ -130,7 +130,11 @@ impl Run<'_> {
                 self.memory
                     .h3_broken_at
                     .get_or_insert(self.report.started_at);
-                self.warn("a deleted customer came back under its old id".to_owned());
+                self.warn(
+                    "a deleted customer came back under its old id: proofs rest on that not \
+                     happening, so be wary of what `complete` says"
+                        .to_owned(),
+                );
             }
             None => {}
         }
