@@ -1,8 +1,11 @@
 //! The lake: what analysts are promised of the files that they find.
 
+mod changes;
+mod cookbook;
 mod crash;
 mod generations;
 mod readers;
+mod season;
 mod tables;
 mod verify;
 mod world;
