@@ -41,6 +41,7 @@ mod sorter;
 mod source;
 mod stage;
 mod state;
+mod stretches;
 pub mod table;
 mod verify;
 mod writer;
