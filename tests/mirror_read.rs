@@ -167,7 +167,7 @@ fn who_reads_can_stop() {
 fn what_is_wrong_with_a_mirror_is_named() {
     for (damage, word) in [
         (
-            "UPDATE customers SET name = 'another' WHERE row = 1",
+            "UPDATE kept SET name = 'another' WHERE row = 1",
             "differ from their open version",
         ),
         (
@@ -175,12 +175,13 @@ fn what_is_wrong_with_a_mirror_is_named() {
             "exactly one open version",
         ),
         (
-            "UPDATE customers SET deleted_at = changed_at WHERE row = 1",
+            "UPDATE kept SET deleted_at = changed_at WHERE row = 1",
             "deleted",
         ),
         ("UPDATE versions SET op = 'update' WHERE row = 1", "first"),
         ("UPDATE memory SET next_row = 2", "given twice"),
-        ("DELETE FROM customers WHERE row = 2", "belong to nothing"),
+        ("DELETE FROM kept WHERE row = 2", "belong to nothing"),
+        ("UPDATE ids SET row = 9 WHERE row = 2", "not theirs"),
     ] {
         let world = World::with_customers(3);
         let outside = rusqlite::Connection::open(world.path()).unwrap();

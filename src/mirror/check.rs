@@ -8,8 +8,8 @@ use super::row::count_at;
 const RULES: [(&str, &str); 7] = [
     (
         "customers without exactly one open version",
-        "SELECT count(*) FROM customers WHERE 1 <>
-            (SELECT count(*) FROM versions WHERE row = customers.row AND valid_to IS NULL)",
+        "SELECT count(*) FROM kept WHERE 1 <>
+            (SELECT count(*) FROM versions WHERE row = kept.row AND valid_to IS NULL)",
     ),
     (
         "versions that do not end where the next one begins",
@@ -25,33 +25,33 @@ const RULES: [(&str, &str); 7] = [
     ),
     (
         "customers that differ from their open version",
-        "SELECT count(*) FROM customers JOIN versions USING (row)
+        "SELECT count(*) FROM kept JOIN versions USING (row)
          WHERE valid_to IS NULL AND (
-            (customers.name, customers.tier_name, customers.tier_id,
-             customers.subscription_status, customers.created_at, customers.owner_user_id)
+            (kept.name, kept.tier_name, kept.tier_id,
+             kept.subscription_status, kept.created_at, kept.owner_user_id)
             IS NOT
             (versions.name, versions.tier_name, versions.tier_id,
              versions.subscription_status, versions.created_at, versions.owner_user_id)
-            OR customers.subscription_enabled IS NOT versions.subscription_enabled
-            OR customers.member_count IS NOT versions.member_count
-            OR customers.absent <> versions.absent
-            OR customers.changed_at <> valid_from)",
+            OR kept.subscription_enabled IS NOT versions.subscription_enabled
+            OR kept.member_count IS NOT versions.member_count
+            OR kept.absent <> versions.absent
+            OR kept.changed_at <> valid_from)",
     ),
     (
         "customers that are deleted and whose open version is not, or the other way round",
-        "SELECT count(*) FROM customers JOIN versions USING (row)
+        "SELECT count(*) FROM kept JOIN versions USING (row)
          WHERE valid_to IS NULL AND (deleted_at IS NOT NULL) <> (op = 'delete')",
     ),
     (
-        "customers queued under an id that is not theirs",
-        "SELECT count(*) FROM detail_queue JOIN customers USING (row)
-         WHERE detail_queue.id <> customers.id",
+        "customers, kept or queued, under an id that is not theirs",
+        "SELECT count(*) FROM (SELECT row, id FROM kept UNION ALL SELECT row, id FROM detail_queue) AS held
+         LEFT JOIN ids USING (id) WHERE ids.row IS NOT held.row",
     ),
     (
         "row numbers that would be given twice",
         "SELECT count(*) FROM memory WHERE next_row <= max(
-            (SELECT coalesce(max(row), 0) FROM customers),
-            (SELECT coalesce(max(row), 0) FROM detail_queue))",
+            (SELECT coalesce(max(row), 0) FROM ids),
+            (SELECT coalesce(max(row), 0) FROM kept))",
     ),
 ];
 

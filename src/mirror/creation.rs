@@ -44,7 +44,7 @@ pub(super) fn customers<E: From<Error>>(
         let sql = concat!(
             "SELECT ",
             customer_columns!(),
-            " FROM customers ORDER BY created_at, id"
+            " FROM kept ORDER BY created_at, id"
         );
         return stream(connection, path, sql, &[], each);
     }
@@ -53,14 +53,14 @@ pub(super) fn customers<E: From<Error>>(
             let sql = concat!(
                 "SELECT ",
                 customer_columns!(),
-                " FROM customers WHERE row BETWEEN ?1 AND ?2 ORDER BY row"
+                " FROM kept WHERE row BETWEEN ?1 AND ?2 ORDER BY row"
             );
             stream(connection, path, sql, &[&first, &last], &mut each)?;
         } else {
             let sql = concat!(
                 "SELECT ",
                 customer_columns!(),
-                " FROM customers WHERE row BETWEEN ?2 AND ?1 ORDER BY row DESC"
+                " FROM kept WHERE row BETWEEN ?2 AND ?1 ORDER BY row DESC"
             );
             stream(connection, path, sql, &[&first, &last], &mut each)?;
         }
@@ -70,10 +70,9 @@ pub(super) fn customers<E: From<Error>>(
 
 fn keys(connection: &Connection) -> rusqlite::Result<Vec<Key>> {
     // Grown by doubling, it would for a moment take three times the room.
-    let count: u32 =
-        connection.query_row("SELECT count(*) FROM customers", [], |row| row.get(0))?;
+    let count: u32 = connection.query_row("SELECT count(*) FROM kept", [], |row| row.get(0))?;
     let mut keys = Vec::with_capacity(count as usize);
-    let mut statement = connection.prepare_cached("SELECT created_at, id, row FROM customers")?;
+    let mut statement = connection.prepare_cached("SELECT created_at, id, row FROM kept")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let id: CustomerId = row.get(1)?;

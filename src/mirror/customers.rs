@@ -1,4 +1,4 @@
-//! The row of one customer in `customers`.
+//! The row of one customer in `kept`.
 
 use jiff::Timestamp;
 use rusqlite::types::ToSql;
@@ -40,7 +40,7 @@ pub(super) fn read(
             "SELECT ",
             field_columns!(),
             ", first_seen_at, changed_at, detail_verified_at, unlisted_since, deleted_at,
-               listed_fingerprint FROM customers WHERE row = ?1"
+               listed_fingerprint FROM kept WHERE row = ?1"
         ))?
         .query_row([row], |columns| {
             Ok(Kept {
@@ -63,7 +63,7 @@ pub(super) fn insert(connection: &Connection, kept: &Kept) -> rusqlite::Result<(
         connection,
         kept,
         concat!(
-            "INSERT INTO customers (",
+            "INSERT INTO kept (",
             field_columns!(),
             ", first_seen_at, changed_at, detail_verified_at, unlisted_since, deleted_at,
                listed_fingerprint, row, id)
@@ -79,7 +79,7 @@ pub(super) fn update(connection: &Connection, kept: &Kept) -> rusqlite::Result<(
         connection,
         kept,
         concat!(
-            "UPDATE customers SET (",
+            "UPDATE kept SET (",
             field_columns!(),
             ", first_seen_at, changed_at, detail_verified_at, unlisted_since, deleted_at,
                listed_fingerprint)

@@ -41,14 +41,15 @@ pub(super) fn known(
 ) -> rusqlite::Result<Vec<Option<Known>>> {
     let mut known = vec![None; ids.len()];
     let mut statement = connection.prepare_cached(
-        "SELECT asked.key, coalesce(customers.row, detail_queue.row),
+        "SELECT asked.key, ids.row,
                 coalesce(fingerprint, listed_fingerprint),
-                iif(customers.row IS NULL, detail_queue.owner_user_id, customers.owner_user_id),
-                customers.row IS NULL, deleted_at IS NOT NULL
+                iif(kept.row IS NULL, detail_queue.owner_user_id, kept.owner_user_id),
+                kept.row IS NULL, deleted_at IS NOT NULL
          FROM json_each(?1) AS asked
-         LEFT JOIN customers ON customers.id = asked.value
-         LEFT JOIN detail_queue ON detail_queue.id = asked.value
-         WHERE coalesce(customers.row, detail_queue.row) IS NOT NULL",
+         JOIN ids ON ids.id = asked.value
+         LEFT JOIN kept ON kept.row = ids.row
+         LEFT JOIN detail_queue ON detail_queue.row = ids.row
+         WHERE coalesce(kept.row, detail_queue.row) IS NOT NULL",
     )?;
     let mut rows = statement.query([as_json(ids)])?;
     while let Some(row) = rows.next()? {

@@ -30,7 +30,7 @@ pub struct Due {
 pub(super) fn alive(connection: &Connection) -> rusqlite::Result<RoaringBitmap> {
     rows(
         connection,
-        "SELECT row FROM customers WHERE deleted_at IS NULL ORDER BY row",
+        "SELECT row FROM kept WHERE deleted_at IS NULL ORDER BY row",
     )
 }
 
@@ -50,7 +50,7 @@ pub(super) fn queued(connection: &Connection) -> rusqlite::Result<RoaringBitmap>
 pub(super) fn unlisted(connection: &Connection) -> rusqlite::Result<RoaringBitmap> {
     rows(
         connection,
-        "SELECT row FROM customers
+        "SELECT row FROM kept
          WHERE unlisted_since IS NOT NULL AND deleted_at IS NULL ORDER BY row",
     )
 }
@@ -66,7 +66,7 @@ fn rows(connection: &Connection, sql: &str) -> rusqlite::Result<RoaringBitmap> {
 /// How many customers live.
 pub(super) fn alive_count(connection: &Connection) -> rusqlite::Result<u64> {
     connection
-        .prepare_cached("SELECT count(*) FROM customers WHERE deleted_at IS NULL")?
+        .prepare_cached("SELECT count(*) FROM kept WHERE deleted_at IS NULL")?
         .query_row([], |row| count_at(row, 0))
 }
 
@@ -76,7 +76,7 @@ pub(super) fn ids(
     rows: &RoaringBitmap,
 ) -> rusqlite::Result<Vec<(u32, CustomerId)>> {
     let mut statement = connection.prepare_cached(
-        "SELECT id FROM customers WHERE row = ?1
+        "SELECT id FROM kept WHERE row = ?1
          UNION ALL SELECT id FROM detail_queue WHERE row = ?1 LIMIT 1",
     )?;
     let mut found = Vec::new();
@@ -98,10 +98,10 @@ pub(super) fn due(
     let (at, row) = after.map_or((Timestamp::MIN, 0), |key| (key.verified_at, key.row));
     connection
         .prepare_cached(
-            "SELECT detail_verified_at, row, id FROM customers
+            "SELECT detail_verified_at, row, id FROM kept
              WHERE deleted_at IS NULL AND detail_verified_at < ?1
                AND (detail_verified_at, row) > (?2, ?3)
-               AND NOT EXISTS (SELECT 1 FROM detail_queue WHERE row = customers.row)
+               AND NOT EXISTS (SELECT 1 FROM detail_queue WHERE row = kept.row)
              ORDER BY detail_verified_at, row LIMIT ?4",
         )?
         .query_map(params![At(verified_before), At(at), row, most], |row| {
@@ -124,9 +124,9 @@ pub(super) fn due_len(
 ) -> rusqlite::Result<u64> {
     connection
         .prepare_cached(
-            "SELECT count(*) FROM customers
+            "SELECT count(*) FROM kept
              WHERE deleted_at IS NULL AND detail_verified_at < ?1
-               AND NOT EXISTS (SELECT 1 FROM detail_queue WHERE row = customers.row)",
+               AND NOT EXISTS (SELECT 1 FROM detail_queue WHERE row = kept.row)",
         )?
         .query_row([At(verified_before)], |row| count_at(row, 0))
 }
@@ -135,7 +135,7 @@ pub(super) fn due_len(
 pub(super) fn oldest_verified_at(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
     connection
         .prepare_cached(
-            "SELECT min(detail_verified_at) FROM customers
+            "SELECT min(detail_verified_at) FROM kept
              WHERE deleted_at IS NULL AND detail_verified_at IS NOT NULL",
         )?
         .query_row([], |row| time_at(row, 0))
@@ -145,11 +145,11 @@ pub(super) fn oldest_verified_at(connection: &Connection) -> rusqlite::Result<Op
 pub(super) fn relisted(connection: &Connection, listed: &RoaringBitmap) -> rusqlite::Result<u64> {
     let unlisted = rows(
         connection,
-        "SELECT row FROM customers WHERE unlisted_since IS NOT NULL ORDER BY row",
+        "SELECT row FROM kept WHERE unlisted_since IS NOT NULL ORDER BY row",
     )?;
     let back = unlisted & listed;
     let mut statement =
-        connection.prepare_cached("UPDATE customers SET unlisted_since = NULL WHERE row = ?1")?;
+        connection.prepare_cached("UPDATE kept SET unlisted_since = NULL WHERE row = ?1")?;
     for row in &back {
         statement.execute([row])?;
     }

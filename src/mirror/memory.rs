@@ -79,36 +79,3 @@ pub(super) fn counted(connection: &Connection, next: u64) -> rusqlite::Result<()
         .execute([count(next)])?;
     Ok(())
 }
-
-/// Row numbers for customers that had none, each given once and never again: what is drawn here
-/// is written with the transaction that it is drawn for.
-pub(super) struct RowNumbers {
-    first: u32,
-    next: u32,
-}
-
-impl RowNumbers {
-    pub(super) fn load(connection: &Connection) -> rusqlite::Result<Self> {
-        let next = connection
-            .prepare_cached("SELECT next_row FROM memory")?
-            .query_row([], |row| row.get(0))?;
-        Ok(Self { first: next, next })
-    }
-
-    pub(super) fn draw(&mut self) -> u32 {
-        let drawn = self.next;
-        self.next = drawn
-            .checked_add(1)
-            .expect("fewer than four billion customers");
-        drawn
-    }
-
-    pub(super) fn store(self, connection: &Connection) -> rusqlite::Result<()> {
-        if self.next > self.first {
-            connection
-                .prepare_cached("UPDATE memory SET next_row = ?1")?
-                .execute([self.next])?;
-        }
-        Ok(())
-    }
-}

@@ -21,6 +21,7 @@ mod creation;
 mod customers;
 mod error;
 mod header;
+mod ids;
 mod known;
 mod ledger;
 mod living;
@@ -50,8 +51,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::customer::CustomerId;
 use crate::report::{Grade, Report, RunId};
 
+use ids::RowNumbers;
 use lock::{Lock, beside};
-use memory::RowNumbers;
 
 pub use customers::Kept;
 pub use error::Error;
@@ -201,11 +202,6 @@ impl Mirror {
     /// What is known of each of these ids, in their order.
     pub fn known(&self, ids: &[CustomerId]) -> Result<Vec<Option<Known>>, Error> {
         self.reading(|connection| known::known(connection, ids))
-    }
-
-    /// Takes one page in: [`Self::take_pages`] of one.
-    pub fn take_page(&mut self, walk: i64, page: PageTaken) -> Result<RoaringBitmap, Error> {
-        Ok(self.take_pages(walk, vec![page])?.swap_remove(0))
     }
 
     /// Takes pages in, in one transaction: the ledger entry of each, a queue entry for each new,

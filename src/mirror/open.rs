@@ -21,10 +21,11 @@ use super::{Error, Mirror, read};
 const MIGRATIONS: [&str; SCHEMA as usize] = [
     include_str!("migrations/001-promised.sql"),
     include_str!("migrations/002-walk-and-queue.sql"),
+    include_str!("migrations/003-ids.sql"),
 ];
 
 /// The newest schema that this program knows.
-pub(super) const SCHEMA: u32 = 2;
+pub(super) const SCHEMA: u32 = 3;
 
 /// How long a statement waits for another program's lock.
 const BUSY_MAX: Duration = Duration::from_secs(10);

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use crate::customer::{Interval, Rejected, Summary};
 use crate::report::RunId;
 
-use super::memory::RowNumbers;
+use super::ids::{Numbered, RowNumbers};
 use super::{Reason, ledger, memory, queue, rejected};
 
 /// A list answer as it is taken in.
@@ -95,14 +95,17 @@ pub(super) fn take(
 }
 
 /// The row number of a customer that was not known when the page was judged. Another page may
-/// have shown it since.
+/// have shown it since; and one that was only asked for by name, in vain, has a number and no more.
 fn place(
     connection: &Connection,
     numbers: &mut RowNumbers,
     summary: &Summary,
 ) -> rusqlite::Result<(u32, Option<Reason>)> {
-    Ok(match queue::row_of(connection, summary.id)? {
-        Some(row) => (row, Some(Reason::Changed)),
-        None => (numbers.draw(), Some(Reason::New)),
-    })
+    let Numbered { row, is_new } = numbers.of(connection, summary.id)?;
+    let reason = if is_new || !queue::is_known(connection, row)? {
+        Reason::New
+    } else {
+        Reason::Changed
+    };
+    Ok((row, Some(reason)))
 }

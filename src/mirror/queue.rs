@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
 use crate::customer::{Customer, CustomerId, Fingerprint, Summary};
 
-use super::memory::RowNumbers;
+use super::ids::RowNumbers;
 use super::row::{At, count, count_at, customer, field_columns, fields, time_at};
 
 /// Why a customer's details are to be fetched. The order is the queue's.
@@ -83,15 +83,14 @@ pub(super) struct ListedRow {
     pub customer: Customer,
 }
 
-/// The row number of an id that is queued, or has a row in `customers`.
-pub(super) fn row_of(connection: &Connection, id: CustomerId) -> rusqlite::Result<Option<u32>> {
+/// Whether anything is known of the customer with this row number: it is queued, or kept.
+pub(super) fn is_known(connection: &Connection, row: u32) -> rusqlite::Result<bool> {
     connection
         .prepare_cached(
-            "SELECT row FROM detail_queue WHERE id = ?1
-             UNION ALL SELECT row FROM customers WHERE id = ?1 LIMIT 1",
+            "SELECT EXISTS (SELECT 1 FROM kept WHERE row = ?1
+             UNION ALL SELECT 1 FROM detail_queue WHERE row = ?1)",
         )?
-        .query_row([id], |row| row.get(0))
-        .optional()
+        .query_row([row], |known| known.get(0))
 }
 
 /// Queues what a list row shows. The newest list row replaces an older one; a customer that has
@@ -142,7 +141,7 @@ pub(super) fn put(
     let mut statement = connection.prepare_cached(
         "INSERT INTO detail_queue (row, id, reason, queued_at, absent, absent_until)
          SELECT row, id, ?2, ?3, ?4, (SELECT last_complete_as_of FROM memory)
-         FROM (SELECT row, id FROM customers WHERE row = ?1
+         FROM (SELECT row, id FROM kept WHERE row = ?1
                UNION SELECT row, id FROM detail_queue WHERE row = ?1) WHERE true
          ON CONFLICT (row) DO UPDATE SET reason = excluded.reason WHERE excluded.reason = 3",
     )?;
@@ -160,7 +159,7 @@ pub(super) fn put_id(
     reason: Reason,
     at: Timestamp,
 ) -> rusqlite::Result<u32> {
-    let row = row_of(connection, id)?.unwrap_or_else(|| numbers.draw());
+    let row = numbers.of(connection, id)?.row;
     connection
         .prepare_cached(
             "INSERT INTO detail_queue (row, id, reason, queued_at, absent, absent_until)

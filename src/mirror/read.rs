@@ -261,10 +261,10 @@ fn standing(connection: &Connection) -> rusqlite::Result<Standing> {
     };
     Ok(Standing {
         alive: living::alive_count(connection)?,
-        deleted: count("SELECT count(*) FROM customers WHERE deleted_at IS NOT NULL")?,
-        unlisted: count("SELECT count(*) FROM customers WHERE unlisted_since IS NOT NULL")?,
+        deleted: count("SELECT count(*) FROM kept WHERE deleted_at IS NOT NULL")?,
+        unlisted: count("SELECT count(*) FROM kept WHERE unlisted_since IS NOT NULL")?,
         unverified: count(
-            "SELECT count(*) FROM customers
+            "SELECT count(*) FROM kept
              WHERE deleted_at IS NULL AND detail_verified_at IS NULL",
         )?,
         versions: count("SELECT count(*) FROM versions")?,

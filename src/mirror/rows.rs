@@ -130,11 +130,7 @@ pub(super) fn customers<E: From<Error>>(
     let each = |row: &Row<'_>| Ok(each(&CustomerRow::read(row)?));
     match order {
         CustomerOrder::Row => {
-            let sql = concat!(
-                "SELECT ",
-                customer_columns!(),
-                " FROM customers ORDER BY row"
-            );
+            let sql = concat!("SELECT ", customer_columns!(), " FROM kept ORDER BY row");
             stream(connection, path, sql, &[], each)
         }
         CustomerOrder::Creation => creation::customers(connection, path, each),
@@ -152,19 +148,19 @@ pub(super) fn versions<E: From<Error>>(
         VersionOrder::Row => concat!(
             "SELECT id, ",
             version_columns!("now"),
-            " FROM versions AS now CROSS JOIN customers USING (row)
+            " FROM versions AS now CROSS JOIN kept USING (row)
               ORDER BY now.row, now.valid_from"
         ),
         VersionOrder::Customer => concat!(
             "SELECT id, ",
             version_columns!("now"),
-            " FROM customers CROSS JOIN versions AS now USING (row)
+            " FROM ids CROSS JOIN versions AS now USING (row)
               ORDER BY id, now.valid_from"
         ),
         VersionOrder::Time => concat!(
             "SELECT id, ",
             version_columns!("now"),
-            " FROM versions AS now CROSS JOIN customers USING (row)
+            " FROM versions AS now CROSS JOIN kept USING (row)
               ORDER BY now.valid_from, now.row"
         ),
     };
@@ -185,7 +181,7 @@ pub(super) fn changes<E: From<Error>>(
         version_columns!("now"),
         ", ",
         version_columns!("before"),
-        " FROM versions AS now CROSS JOIN customers USING (row)
+        " FROM versions AS now CROSS JOIN kept USING (row)
           LEFT JOIN versions AS before
              ON before.row = now.row AND before.valid_to = now.valid_from
           WHERE now.valid_from >= ?1 AND (?2 IS NULL OR now.valid_from < ?2)

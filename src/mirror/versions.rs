@@ -131,7 +131,7 @@ pub(super) fn of(connection: &Connection, id: CustomerId) -> rusqlite::Result<Ve
             "SELECT ",
             field_columns!(),
             ", op, valid_from, valid_to, not_before, run_id FROM versions
-             WHERE row = (SELECT row FROM customers WHERE id = ?1) ORDER BY valid_from"
+             WHERE row = (SELECT row FROM ids WHERE id = ?1) ORDER BY valid_from"
         ))?
         .query_map([id], |row| {
             Ok(Version {

@@ -1,6 +1,6 @@
 //! Pages: asked for, planned row by row, committed, and taken into what the walk knows.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use roaring::RoaringBitmap;
 
@@ -71,14 +71,9 @@ impl Run<'_> {
         pages: Vec<Page>,
     ) -> Result<(), Error> {
         let (id, run) = (walk.id, self.report.id);
-        let committed: Vec<Committed> = self
+        let committed = self
             .store
-            .with(move |mirror| {
-                pages
-                    .into_iter()
-                    .map(|page| commit(mirror, id, run, pass, page))
-                    .collect()
-            })
+            .with(move |mirror| commit(mirror, id, run, pass, pages))
             .await?;
         for page in committed {
             self.take_committed(walk, pass, page)?;
@@ -134,25 +129,56 @@ impl Run<'_> {
 /// moved into the mirror.
 type Committed = (Page, RoaringBitmap, u64);
 
+/// Commits pages, as many in one transaction as show different customers: what a page means can
+/// depend on an earlier one that shows the same.
 fn commit(
     mirror: &mut Mirror,
     walk: i64,
     run: RunId,
     pass: u32,
-    mut page: Page,
-) -> Result<Committed, mirror::Error> {
-    let summaries = std::mem::take(&mut page.rows);
-    let ids: Vec<CustomerId> = summaries.iter().map(|summary| summary.id).collect();
-    let content = content(&summaries);
-    let known = mirror.known(&ids)?;
-    let rows = mirror.take_page(
-        walk,
-        PageTaken {
+    pages: Vec<Page>,
+) -> Result<Vec<Committed>, mirror::Error> {
+    let mut committed = Vec::with_capacity(pages.len());
+    let mut apart: Vec<Page> = Vec::new();
+    let mut shown = HashSet::new();
+    for page in pages {
+        if page.rows.iter().any(|summary| shown.contains(&summary.id)) {
+            committed.extend(commit_apart(
+                mirror,
+                walk,
+                run,
+                pass,
+                std::mem::take(&mut apart),
+            )?);
+            shown.clear();
+        }
+        shown.extend(page.rows.iter().map(|summary| summary.id));
+        apart.push(page);
+    }
+    committed.extend(commit_apart(mirror, walk, run, pass, apart)?);
+    Ok(committed)
+}
+
+/// Commits pages of which no two show the same customer.
+fn commit_apart(
+    mirror: &mut Mirror,
+    walk: i64,
+    run: RunId,
+    pass: u32,
+    mut pages: Vec<Page>,
+) -> Result<Vec<Committed>, mirror::Error> {
+    let mut taken = Vec::with_capacity(pages.len());
+    for page in &mut pages {
+        let summaries = std::mem::take(&mut page.rows);
+        let ids: Vec<CustomerId> = summaries.iter().map(|summary| summary.id).collect();
+        let content = content(&summaries);
+        let known = mirror.known(&ids)?;
+        taken.push(PageTaken {
             run,
             pass,
             page: page.number,
             pages: page.pages,
-            total: total(&page),
+            total: total(page),
             interval: page.interval,
             received_at: page.received_at,
             content,
@@ -161,9 +187,14 @@ fn commit(
             is_evidence: !page.from_cache,
             rows: plan(summaries, known),
             rejected: page.rejected.clone(),
-        },
-    )?;
-    Ok((page, rows, content))
+        });
+    }
+    let contents: Vec<u64> = taken.iter().map(|page| page.content).collect();
+    let rows = mirror.take_pages(walk, taken)?;
+    let of_all = pages.into_iter().zip(rows).zip(contents);
+    Ok(of_all
+        .map(|((page, rows), content)| (page, rows, content))
+        .collect())
 }
 
 /// Sixty-four bits that are the same for the same ids in any order: the sum of all their halves,
