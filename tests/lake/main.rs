@@ -5,6 +5,7 @@ mod cookbook;
 mod crash;
 mod generations;
 mod readers;
+mod schema;
 mod season;
 mod tables;
 mod verify;

@@ -108,7 +108,10 @@ impl World {
             rows: rows.to_vec(),
             rejected: Vec::new(),
         };
-        self.mirror.take_pages(self.walk, vec![page]).unwrap().remove(0)
+        self.mirror
+            .take_pages(self.walk, vec![page])
+            .unwrap()
+            .remove(0)
     }
 
     pub fn found(&mut self, number: u32, customer: Customer) -> Effect {
