@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Measures what twsync claims of its speed and memory, each as a ratio within one run.
 
-    benches/measure.py backfill | quiet | paced | million | snapshot | all
+    benches/measure.py backfill | quiet | paced | million | snapshot | generation | year | all
 
-Needs: release builds (cargo build --release --example bare_loop, then cargo build --release), wrk,
-and for `snapshot` the Python package duckdb.
+Needs: release builds (cargo build --release --examples, then cargo build --release), wrk,
+and for the last three the Python package duckdb.
 The sandbox runs as a process of its own; wrk and twsync ask it for the same URLs, one after the
 other, with as many connections.
 """
@@ -207,7 +207,61 @@ def snapshot(customers=1_000_000):
             1.0, "less", bytes=file.stat().st_size)
 
 
-MEASUREMENTS = {it.__name__: it for it in (backfill, quiet, paced, million, snapshot)}
+def days(folder, customers, count):
+    """So many days in the life of a world, 1 % of it changing each day: what each took."""
+    said = subprocess.run(
+        [built("examples/year"), folder, str(customers), str(count)],
+        check=True, capture_output=True, text=True).stdout
+    return [json.loads(line) for line in said.splitlines()]
+
+
+def generation(customers=1_000_000):
+    """A generation after 1 % of the customers changed, against one that writes the snapshot file alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        _, changed, again = days(folder, customers, 2)
+        say("a generation after 1 % changed, seconds ÷ the snapshot file's alone",
+            changed["publish_seconds"] / again["publish_seconds"], 1.3, "less",
+            changed=changed["publish_seconds"], alone=again["publish_seconds"])
+
+
+AS_OF = "SELECT tier_name, count(*) FROM customers_as_of((SELECT max(date) - 180 FROM customers_daily)) GROUP BY ALL"
+YEAR_CHART = """
+    SELECT date, tier_name, sum(customers) FROM customers_daily
+    WHERE date > (SELECT max(date) FROM customers_daily) - INTERVAL 1 YEAR GROUP BY ALL ORDER BY ALL"""
+
+
+def year(customers=100_000, count=365):
+    """A year of daily runs: bytes of each table, the history's against DuckDB's, two queries' times."""
+    import duckdb
+
+    with tempfile.TemporaryDirectory() as folder:
+        took = days(folder, customers, count)[-2]
+        lake = pathlib.Path(folder, "lake")
+        files = json.loads((lake / "manifest.json").read_text())["files"]
+        bytes_of = {}
+        for file in files:
+            if file["table"] != "current":
+                bytes_of[file["table"]] = bytes_of.get(file["table"], 0) + file["bytes"]
+        for table, size in bytes_of.items():
+            rows = sum(file["rows"] for file in files if file["table"] == table)
+            print(f"     {table}: {size:,} bytes, {rows:,} rows")
+        base = duckdb.connect()
+        base.execute((lake / "analytics.sql").read_text())
+        base.execute(
+            f"COPY (FROM customers_history) TO '{folder}/duckdb.parquet' (FORMAT parquet, COMPRESSION zstd)")
+        theirs = os.stat(f"{folder}/duckdb.parquet").st_size
+        say("a year's customers_history, bytes ÷ DuckDB's", bytes_of["customers_history"] / theirs, 1.2, "less",
+            last_generation_seconds=took["publish_seconds"])
+        for name, query in (("as of half a year ago", AS_OF), ("a year's chart", YEAR_CHART)):
+            times = []
+            for _ in range(9):
+                began = time.monotonic()
+                base.execute(query).fetchall()
+                times.append(time.monotonic() - began)
+            print(f"     {name}: {sorted(times)[4] * 1000:.1f} ms in DuckDB (median of 9)", flush=True)
+
+
+MEASUREMENTS = {it.__name__: it for it in (backfill, quiet, paced, million, snapshot, generation, year)}
 
 
 def main():

@@ -4,7 +4,9 @@ mod mirror_world;
 
 use mirror_world::{World, at, id, summary};
 use twsync::customer::{Customer, CustomerId, Field, Summary};
-use twsync::mirror::{CustomerOrder, Error, Op, Settlement, Snapshot, Verdict, VersionOrder};
+use twsync::mirror::{
+    CustomerOrder, Error, Op, Settlement, Snapshot, Verdict, VersionOrder, VersionRow,
+};
 
 #[test]
 fn customers_come_in_order_of_creation_whatever_order_they_were_listed_in() {
@@ -101,6 +103,33 @@ fn versions_come_by_row_by_customer_and_by_time() {
         other.sort_by_key(|(id, from, _)| (id.clone(), *from));
         assert_eq!(other, by_customer);
     }
+}
+
+#[test]
+fn every_version_is_the_latest_of_its_customer_or_has_ended() {
+    let world = world_with_history();
+    let said = |version: &VersionRow<'_>| format!("{version:?}");
+    let (mut all, mut latest, mut ended) = (Vec::new(), Vec::new(), Vec::new());
+    read(&world, |snapshot| {
+        snapshot.versions::<Error>(VersionOrder::Row, |version| {
+            all.push(said(version));
+            Ok(())
+        })?;
+        snapshot.latest::<Error>(|customer, version| {
+            assert_eq!(customer.id, version.customer_id);
+            latest.push(said(version));
+            Ok(())
+        })?;
+        snapshot.ended::<Error>(|version| {
+            ended.push(said(version));
+            Ok(())
+        })
+    });
+    assert!(!ended.is_empty() && !latest.is_empty());
+    let mut both = [latest, ended].concat();
+    both.sort();
+    all.sort();
+    assert_eq!(both, all);
 }
 
 #[test]

@@ -1,11 +1,12 @@
-//! `customers_history` and `customers_daily`: all versions, in one pass over them.
+//! `customers_history` and `customers_daily`: all versions, each read once.
 //!
 //! Versions that ended in a month that is over never change again: a file for each such month. The
-//! open ones are in one file, which is made anew whenever anything changed.
+//! open ones are in one file, which is made anew whenever anything changed; they come in while
+//! `current` is written, as reading the customers is half of the work of both.
 
 use std::collections::BTreeMap;
 
-use crate::mirror::{VersionOrder, VersionRow};
+use crate::mirror::VersionRow;
 
 use super::Error;
 use super::calendar::Day;
@@ -24,18 +25,53 @@ const OPEN: &str = "open";
 /// The sorter's group of the versions that still hold: after all months.
 const OPEN_GROUP: u32 = u32::MAX;
 
-/// Writes both tables, and keeps what `previous` already has.
-pub(super) fn write(
-    stage: &mut Stage<'_>,
-    source: &Source<'_>,
-    previous: Option<&Previous>,
-) -> Result<(), Error> {
-    let from = match previous {
-        Some(previous) if keep_all(stage, source, previous)? => return Ok(()),
-        Some(previous) => keep_closed_months(stage, previous)?,
-        None => None,
-    };
-    write_from(stage, source, from)
+/// Both tables in the making.
+pub(super) struct History {
+    open: StagedFile,
+    daily: Daily,
+    newest: Option<i64>,
+    /// The first day of the months that are to be written; none for all.
+    from: Option<Day>,
+}
+
+impl History {
+    /// Begins both tables with what `previous` already has; none where that is all of them.
+    pub(super) fn begin(
+        stage: &mut Stage<'_>,
+        source: &Source<'_>,
+        previous: Option<&Previous>,
+    ) -> Result<Option<Self>, Error> {
+        let from = match previous {
+            Some(previous) if keep_all(stage, source, previous)? => return Ok(None),
+            Some(previous) => keep_closed_months(stage, previous)?,
+            None => None,
+        };
+        Ok(Some(Self {
+            open: stage.begin(Table::History, OPEN)?,
+            daily: Daily::default(),
+            newest: None,
+            from,
+        }))
+    }
+
+    /// Takes in a version that still holds. They come in the order of the table.
+    pub(super) fn push(&mut self, version: &VersionRow<'_>) -> Result<(), Error> {
+        self.daily.add(version);
+        self.newest = self.newest.max(Some(version.valid_from));
+        self.open.push(cells(version))
+    }
+
+    /// Ends both tables, with the versions that do not hold any more.
+    pub(super) fn finish(
+        mut self,
+        stage: &mut Stage<'_>,
+        source: &Source<'_>,
+    ) -> Result<(), Error> {
+        let stamp = source.provenance.stamp(Table::History, self.newest);
+        stage.finish(self.open, stamp)?;
+        write_ended(stage, source, self.from, &mut self.daily)?;
+        self.daily.write(stage, source)
+    }
 }
 
 /// Where no version was added, both tables are as they were; but a new day adds to
@@ -75,62 +111,46 @@ fn keep_closed_months(stage: &mut Stage<'_>, previous: &Previous) -> Result<Opti
     Ok(Some(first))
 }
 
-/// Writes the versions that ended since `from`, and those that still hold.
-fn write_from(stage: &mut Stage<'_>, source: &Source<'_>, from: Option<Day>) -> Result<(), Error> {
+/// Writes the versions that ended since `from`, one file a month.
+fn write_ended(
+    stage: &mut Stage<'_>,
+    source: &Source<'_>,
+    from: Option<Day>,
+    daily: &mut Daily,
+) -> Result<(), Error> {
     let first = from.map_or(i64::MIN, Day::start);
-    let mut daily = Daily::default();
-    let mut newest = BTreeMap::from([(OPEN_GROUP, i64::MIN)]);
+    let mut newest: BTreeMap<u32, i64> = BTreeMap::new();
     let mut sorter = Sorter::new(stage.root());
-    source.mirror.versions(VersionOrder::Row, |version| {
+    source.mirror.ended(|version| {
         source.live.advance(1);
         daily.add(version);
-        if version.valid_to.is_some_and(|valid_to| valid_to < first) {
+        let ended = version.valid_to.unwrap_or(i64::MIN);
+        if ended < first {
             return Ok(());
         }
         let group = group_of(version);
-        let touched = version.valid_to.unwrap_or(version.valid_from);
-        let group_newest = newest.entry(group).or_insert(touched);
-        *group_newest = touched.max(*group_newest);
+        let of_group = newest.entry(group).or_insert(ended);
+        *of_group = ended.max(*of_group);
         sorter.push(key(version, group), cells(version))
     })?;
-    write_groups(stage, source, sorter, &newest)?;
-    daily.write(stage, source)
-}
-
-/// One file a group; the file of the open versions is there even if there are none.
-fn write_groups(
-    stage: &mut Stage<'_>,
-    source: &Source<'_>,
-    sorter: Sorter,
-    newest: &BTreeMap<u32, i64>,
-) -> Result<(), Error> {
-    let finish = |stage: &mut Stage<'_>, group: u32, file: StagedFile| {
-        let newest = newest.get(&group).copied().filter(|it| *it > i64::MIN);
-        stage
-            .finish(file, source.provenance.stamp(Table::History, newest))
-            .map(drop)
+    let finish = |stage: &mut Stage<'_>, open: Option<(u32, StagedFile)>| {
+        let Some((group, file)) = open else {
+            return Ok(());
+        };
+        let newest = newest.get(&group).copied();
+        let stamp = source.provenance.stamp(Table::History, newest);
+        stage.finish(file, stamp).map(drop)
     };
     let mut open: Option<(u32, StagedFile)> = None;
     sorter.drain(|key, cells| {
         if open.as_ref().is_none_or(|(group, _)| *group != key.group) {
-            if let Some((group, file)) = open.take() {
-                finish(stage, group, file)?;
-            }
+            finish(stage, open.take())?;
             open = Some((key.group, stage.begin(Table::History, &part_of(key.group))?));
         }
         let (_, file) = open.as_mut().expect("a file was begun for this very row");
         file.push(cells)
     })?;
-    match open {
-        Some((OPEN_GROUP, file)) => finish(stage, OPEN_GROUP, file),
-        other => {
-            if let Some((group, file)) = other {
-                finish(stage, group, file)?;
-            }
-            let empty = stage.begin(Table::History, OPEN)?;
-            finish(stage, OPEN_GROUP, empty)
-        }
-    }
+    finish(stage, open)
 }
 
 /// The month in which a version ended, as the number of its first day; or the open ones' group.
@@ -142,7 +162,8 @@ pub(super) fn group_of(version: &VersionRow<'_>) -> u32 {
 }
 
 fn part_of(group: u32) -> String {
-    i32::try_from(group).map_or_else(|_open| OPEN.to_owned(), |first| Day(first).month())
+    let first = i32::try_from(group).expect("a month's first day is the group");
+    Day(first).month()
 }
 
 /// Where a version stands among all.

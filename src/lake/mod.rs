@@ -41,6 +41,7 @@ mod sorter;
 mod source;
 mod stage;
 mod state;
+mod stretches;
 pub mod table;
 mod verify;
 mod writer;
@@ -57,6 +58,7 @@ use crate::mirror::Reader;
 use crate::report::{self, Live, Report};
 
 use calendar::Day;
+use history::History;
 use manifest::Manifest;
 use place::Place;
 use previous::Previous;
@@ -155,10 +157,13 @@ fn write_tables(
 ) -> Result<(), Error> {
     let previous = ground.map(|(previous, _)| previous);
     let overtaken = ground.and_then(|(_, news)| news.overtaken);
-    state::write_current(stage, source)?;
+    let mut history = History::begin(stage, source, previous)?;
+    state::write_current(stage, source, history.as_mut())?;
+    if let Some(history) = history {
+        history.finish(stage, source)?;
+    }
     state::write_past_days(stage, source, days, overtaken)?;
     changes::write(stage, source, previous)?;
-    history::write(stage, source, previous)?;
     runs::write(stage, source)
 }
 

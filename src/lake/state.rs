@@ -12,27 +12,55 @@ use super::Error;
 use super::calendar::Day;
 use super::cell::Cell;
 use super::fields::{Fields, id_bytes};
+use super::history::History;
 use super::manifest::Entry;
 use super::sorter::{Key, Sorter};
 use super::source::Source;
-use super::stage::Stage;
+use super::stage::{Stage, StagedFile};
 use super::table::Table;
 
-/// Writes `current`, and shows it as the snapshot of the source's own day.
-pub(super) fn write_current(stage: &mut Stage<'_>, source: &Source<'_>) -> Result<Entry, Error> {
-    let mut file = stage.begin(Table::Current, "all")?;
-    let mut newest = None;
-    source.mirror.customers(CustomerOrder::Creation, |row| {
-        source.live.advance(1);
-        newest = newest.max(Some(touched_at(row)));
+/// Writes `current`, and shows it as the snapshot of the source's own day. On the way `history`,
+/// where there is one to be written, is given every version that still holds.
+pub(super) fn write_current(
+    stage: &mut Stage<'_>,
+    source: &Source<'_>,
+    history: Option<&mut History>,
+) -> Result<Entry, Error> {
+    let mut current = Current {
+        file: stage.begin(Table::Current, "all")?,
+        newest: None,
+    };
+    match history {
+        None => source.mirror.customers(CustomerOrder::Creation, |row| {
+            source.live.advance(1);
+            current.push(row)
+        })?,
+        Some(history) => source.mirror.latest(|row, version| {
+            source.live.advance(1);
+            history.push(version)?;
+            current.push(row)
+        })?,
+    }
+    let stamp = source.provenance.stamp(Table::Current, current.newest);
+    let entry = stage.finish(current.file, stamp)?;
+    stage.show_also(&entry, Table::Snapshot, &source.today().to_string())?;
+    Ok(entry)
+}
+
+/// `current` in the making.
+struct Current {
+    file: StagedFile,
+    newest: Option<i64>,
+}
+
+impl Current {
+    fn push(&mut self, row: &CustomerRow<'_>) -> Result<(), Error> {
+        self.newest = self.newest.max(Some(touched_at(row)));
         if row.deleted_at.is_some() {
             return Ok(());
         }
-        file.push(State::from(row).cells(Cell::Text(row.id)))
-    })?;
-    let entry = stage.finish(file, source.provenance.stamp(Table::Current, newest))?;
-    stage.show_also(&entry, Table::Snapshot, &source.today().to_string())?;
-    Ok(entry)
+        self.file.push(State::from(row).cells(Cell::Text(row.id)))
+    }
 }
 
 /// Keeps the files of these past days, and makes those that can't be kept.

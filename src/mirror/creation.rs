@@ -30,10 +30,39 @@ struct Stretch {
 /// With fewer rows a stretch than this on average, fetching costs more than sorting.
 const STRETCH_MIN: usize = 4;
 
+/// What is read of each customer, in the three ways in which it may be read.
+pub(super) struct Select {
+    sorted: &'static str,
+    up: &'static str,
+    down: &'static str,
+}
+
+macro_rules! select {
+    ($($what:tt)+) => {
+        Select {
+            sorted: concat!("SELECT ", $($what)+, " ORDER BY created_at, id"),
+            up: concat!("SELECT ", $($what)+, " WHERE row BETWEEN ?1 AND ?2 ORDER BY row"),
+            down: concat!("SELECT ", $($what)+, " WHERE row BETWEEN ?2 AND ?1 ORDER BY row DESC"),
+        }
+    };
+}
+
+/// The customer alone.
+pub(super) const CUSTOMER: Select = select!(customer_columns!(), " FROM kept");
+
+/// The customer, and what its open version says beyond it: a version repeats the customer's fields.
+pub(super) const WITH_VERSION: Select = select!(
+    customer_columns!(),
+    ", op, not_before, run_id FROM kept LEFT JOIN
+         (SELECT row AS of_row, valid_from, op, not_before, run_id FROM versions)
+         ON of_row = row AND valid_from = changed_at"
+);
+
 /// Gives every customer to `each`, by `created_at`, then `id`.
 pub(super) fn customers<E: From<Error>>(
     connection: &Connection,
     path: &Path,
+    select: &Select,
     mut each: impl FnMut(&Row<'_>) -> rusqlite::Result<Result<(), E>>,
 ) -> Result<(), E> {
     let keys = keys(connection).map_err(|error| Error::sql(path, error))?;
@@ -41,29 +70,15 @@ pub(super) fn customers<E: From<Error>>(
     let few = stretches.len() <= keys.len() / STRETCH_MIN;
     drop(keys);
     if !few {
-        let sql = concat!(
-            "SELECT ",
-            customer_columns!(),
-            " FROM kept ORDER BY created_at, id"
-        );
-        return stream(connection, path, sql, &[], each);
+        return stream(connection, path, select.sorted, &[], each);
     }
     for Stretch { first, last } in stretches {
-        if first <= last {
-            let sql = concat!(
-                "SELECT ",
-                customer_columns!(),
-                " FROM kept WHERE row BETWEEN ?1 AND ?2 ORDER BY row"
-            );
-            stream(connection, path, sql, &[&first, &last], &mut each)?;
+        let sql = if first <= last {
+            select.up
         } else {
-            let sql = concat!(
-                "SELECT ",
-                customer_columns!(),
-                " FROM kept WHERE row BETWEEN ?2 AND ?1 ORDER BY row DESC"
-            );
-            stream(connection, path, sql, &[&first, &last], &mut each)?;
-        }
+            select.down
+        };
+        stream(connection, path, sql, &[&first, &last], &mut each)?;
     }
     Ok(())
 }

@@ -169,6 +169,23 @@ impl Snapshot<'_> {
         rows::customers(&self.transaction, self.path, order, each)
     }
 
+    /// Gives every customer to `each` together with its open version, by `created_at` (those without
+    /// first), then `id`. The version's `extra` is the customer's.
+    pub fn latest<E: From<Error>>(
+        &self,
+        each: impl FnMut(&CustomerRow<'_>, &VersionRow<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        rows::latest(&self.transaction, self.path, each)
+    }
+
+    /// Gives every version that ended to `each`, by the customer's row number, then `valid_from`.
+    pub fn ended<E: From<Error>>(
+        &self,
+        each: impl FnMut(&VersionRow<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        rows::ended(&self.transaction, self.path, each)
+    }
+
     /// Gives every version to `each`, and stops at its first error.
     pub fn versions<E: From<Error>>(
         &self,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::types::Type;
 use rusqlite::{Connection, Row, ToSql};
 
-use super::row::{At, micros_at, text_at};
+use super::row::{micros_at, text_at};
 use super::{Error, Op, creation};
 
 /// In which order customers are given.
@@ -82,6 +82,7 @@ macro_rules! customer_columns {
     };
 }
 pub(super) use customer_columns;
+const CUSTOMER_COLUMNS: usize = 15;
 
 /// The columns of a [`VersionRow`] without the id, of the table that goes by `$table`.
 macro_rules! version_columns {
@@ -120,6 +121,9 @@ macro_rules! version_columns {
 }
 const VERSION_COLUMNS: usize = 14;
 
+/// Sorts after every time: they begin with a digit or a sign.
+const AFTER_ALL: &str = "~";
+
 /// Gives every customer to `each`.
 pub(super) fn customers<E: From<Error>>(
     connection: &Connection,
@@ -133,8 +137,39 @@ pub(super) fn customers<E: From<Error>>(
             let sql = concat!("SELECT ", customer_columns!(), " FROM kept ORDER BY row");
             stream(connection, path, sql, &[], each)
         }
-        CustomerOrder::Creation => creation::customers(connection, path, each),
+        CustomerOrder::Creation => creation::customers(connection, path, &creation::CUSTOMER, each),
     }
+}
+
+/// Gives every customer to `each`, by `created_at` (those without first), then `id`, together with
+/// its open version.
+pub(super) fn latest<E: From<Error>>(
+    connection: &Connection,
+    path: &Path,
+    mut each: impl FnMut(&CustomerRow<'_>, &VersionRow<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    creation::customers(connection, path, &creation::WITH_VERSION, |row| {
+        let customer = CustomerRow::read(row)?;
+        let version = VersionRow::open(&customer, row, CUSTOMER_COLUMNS)?;
+        Ok(each(&customer, &version))
+    })
+}
+
+/// Gives every version that ended to `each`, by the customer's row number, then `valid_from`.
+pub(super) fn ended<E: From<Error>>(
+    connection: &Connection,
+    path: &Path,
+    mut each: impl FnMut(&VersionRow<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let sql = concat!(
+        "SELECT id, ",
+        version_columns!("now"),
+        " FROM versions AS now CROSS JOIN kept USING (row)
+          WHERE now.valid_to IS NOT NULL ORDER BY now.row, now.valid_from"
+    );
+    stream(connection, path, sql, &[], |row| {
+        Ok(each(&VersionRow::read(row, 1)?))
+    })
 }
 
 /// Gives every version to `each`.
@@ -183,14 +218,17 @@ pub(super) fn changes<E: From<Error>>(
         version_columns!("before"),
         " FROM versions AS now CROSS JOIN kept USING (row)
           LEFT JOIN versions AS before
-             ON before.row = now.row AND before.valid_to = now.valid_from
-          WHERE now.valid_from >= ?1 AND (?2 IS NULL OR now.valid_from < ?2)
+             ON now.op NOT IN ('baseline', 'insert')
+                AND before.row = now.row AND before.valid_to = now.valid_from
+          WHERE now.valid_from >= ?1 AND now.valid_from < ?2
           ORDER BY now.valid_from, now.row"
     );
-    let range: [&dyn ToSql; 2] = [
-        &from.map_or(String::new(), super::time::text),
-        &until.map(At),
-    ];
+    // Both ends are bounds of the index: an end that may be missing would have it read to the last.
+    let text = |at: Option<Timestamp>, otherwise: &str| {
+        at.map_or_else(|| otherwise.to_owned(), super::time::text)
+    };
+    let (from, until) = (text(from, ""), text(until, AFTER_ALL));
+    let range: [&dyn ToSql; 2] = [&from, &until];
     stream(connection, path, sql, &range, |row| {
         let now = VersionRow::read(row, 1)?;
         let before = match text_at(row, 1 + VERSION_COLUMNS)? {
@@ -241,6 +279,31 @@ impl<'row> CustomerRow<'row> {
 }
 
 impl<'row> VersionRow<'row> {
+    /// The open version of `customer`, whose own columns (op, `not_before`, run) begin at `first`.
+    fn open(
+        customer: &CustomerRow<'row>,
+        row: &'row Row<'_>,
+        first: usize,
+    ) -> rusqlite::Result<Self> {
+        Ok(Self {
+            customer_id: customer.id,
+            name: customer.name,
+            tier_name: customer.tier_name,
+            tier_id: customer.tier_id,
+            subscription_status: customer.subscription_status,
+            subscription_enabled: customer.subscription_enabled,
+            member_count: customer.member_count,
+            created_at: customer.created_at,
+            owner_user_id: customer.owner_user_id,
+            extra: customer.extra,
+            op: row.get(first)?,
+            valid_from: customer.changed_at,
+            valid_to: None,
+            not_before: micros_at(row, first + 1)?,
+            run_id: must(first + 2, text_at(row, first + 2)?)?,
+        })
+    }
+
     /// The version whose columns begin at `first`; the customer's id is column 0.
     fn read(row: &'row Row<'_>, first: usize) -> rusqlite::Result<Self> {
         Ok(Self {

@@ -1,5 +1,6 @@
 //! What the programs that analysts use make of a lake: the scripts of `tests/readers`.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,7 +12,7 @@ use crate::world::{World, customers, id, with_members};
     clippy::print_stderr,
     reason = "a test that was left out must not look as if it had passed"
 )]
-fn python() -> Option<PathBuf> {
+pub(crate) fn python() -> Option<PathBuf> {
     if let Some(python) = std::env::var_os("READERS_PYTHON") {
         return Some(python.into());
     }
@@ -26,7 +27,7 @@ fn python() -> Option<PathBuf> {
     found.then(|| "python3".into())
 }
 
-fn start(python: &Path, script: &str, arguments: &[&Path]) -> Child {
+fn start<A: AsRef<OsStr>>(python: &Path, script: &str, arguments: &[A]) -> Child {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/readers");
     Command::new(python)
         .arg("-B")
@@ -64,11 +65,6 @@ fn world(native: bool) -> World {
     world.publish();
     assert_eq!(world.verify(), []);
     world
-}
-
-#[test]
-fn every_query_of_the_cookbook_runs() {
-    check("cookbook.py", false);
 }
 
 #[test]
@@ -112,13 +108,72 @@ fn a_schema_that_grew_is_read_by_name() {
 }
 
 #[test]
+fn duckdbs_own_program_reads_it_from_anywhere() {
+    check("read_duckdb_cli.py", false);
+}
+
+#[test]
+fn spark_reads_it() {
+    let Some(python) = python() else { return };
+    if !has_spark(&python) {
+        return;
+    }
+    let world = world(false);
+    let status = Command::new(python)
+        .args(["-B", "-m", "pytest", "-q", "-p", "no:cacheprovider"])
+        .args(["-m", "spark", "tests/readers", "--lake"])
+        .arg(world.lake())
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status();
+    assert!(
+        status.expect("python ends").success(),
+        "Spark found a fault"
+    );
+}
+
+/// Spark is large and needs Java: it is asked where both are there.
+#[expect(
+    clippy::print_stderr,
+    reason = "a test that was left out must not look as if it had passed"
+)]
+fn has_spark(python: &Path) -> bool {
+    let is_there = |program: &OsStr, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    let found = is_there(OsStr::new("java"), &["-version"])
+        && is_there(python.as_os_str(), &["-c", "import pyspark, pytest"]);
+    if !found {
+        eprintln!(
+            "left out: no Java, or python lacks what tests/readers/requirements-spark.txt names"
+        );
+    }
+    found
+}
+
+#[test]
 fn duckdb_reads_one_generation_while_others_are_published() {
+    read_meanwhile("duckdb");
+}
+
+#[test]
+fn polars_reads_one_generation_while_others_are_published() {
+    read_meanwhile("polars");
+}
+
+fn read_meanwhile(reader: &str) {
     let Some(python) = python() else { return };
     let mut world = World::new();
     world.at("2026-01-30T10:00:00Z").find(&customers(0..40));
     world.at("2026-02-03T10:00:00Z").publish();
     let stop = world.folder().join("stop");
-    let mut reader = start(&python, "read_meanwhile.py", &[&world.lake(), &stop]);
+    let lake = world.lake();
+    let arguments = [lake.as_os_str(), stop.as_os_str(), OsStr::new(reader)];
+    let mut reader = start(&python, "read_meanwhile.py", &arguments);
     let mut members = 1000;
     for _ in 0..30 {
         members += 1;

@@ -81,10 +81,24 @@ impl World {
         self.begin(customers.iter().map(found).collect());
     }
 
+    /// More of these come in during the newest run.
+    pub(crate) fn goes_on(&mut self, customers: &[Customer]) {
+        let [run] = &self.mirror.last_runs(1).expect("runs")[..] else {
+            panic!("there was a run");
+        };
+        let details = customers.iter().map(found).collect();
+        self.take_in(run.id, details);
+    }
+
     fn begin(&mut self, details: Vec<(CustomerId, Settlement)>) -> Report {
         let report = Report::begin(RunId::new(), Mode::Sync, self.now);
         self.mirror.begin_run(&report).expect("a run begins");
         self.now += jiff::SignedDuration::from_secs(1);
+        self.take_in(report.id, details);
+        report
+    }
+
+    fn take_in(&mut self, run: RunId, details: Vec<(CustomerId, Settlement)>) {
         let ids: Vec<CustomerId> = details.iter().map(|(id, _)| *id).collect();
         let rows = self.mirror.enqueue_ids(&ids, Reason::Refresh, self.now);
         let settled = rows.expect("rows").into_iter().zip(details);
@@ -92,9 +106,8 @@ impl World {
             .map(|(row, (id, outcome))| self.settled(row, id, outcome))
             .collect();
         self.mirror
-            .settle(None, report.id, settled)
+            .settle(None, run, settled)
             .expect("details are taken in");
-        report
     }
 
     /// A run that finds these customers.
@@ -229,4 +242,16 @@ fn collect(lake: &Path, folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
             files.insert(name, fs::read(&path).expect("a file"));
         }
     }
+}
+
+/// The parts of one of a lake's tables, as its manifest names them.
+pub(crate) fn parts(lake: &Path, table: &str) -> Vec<String> {
+    let manifest = manifest(lake);
+    let files = manifest["files"].as_array().expect("files").iter();
+    let of_table = files.filter(|file| file["table"] == table);
+    let mut parts: Vec<String> = of_table
+        .map(|file| file["part"].as_str().expect("a part").to_owned())
+        .collect();
+    parts.sort();
+    parts
 }

@@ -1,18 +1,35 @@
-"""Runs every query of examples/queries.sql on a lake, through its analytics.sql, as `duckdb -init` would."""
+"""Runs every query of examples/queries.sql on a lake and prints what comes out.
 
+As `duckdb -init` would: through the lake's analytics.sql, from a folder of its own.
+"""
+
+import os
 import pathlib
 import sys
+import tempfile
 
 import duckdb
 
-lake = pathlib.Path(sys.argv[1])
+lake = pathlib.Path(sys.argv[1]).resolve()
 cookbook = pathlib.Path(__file__).resolve().parents[2] / "examples" / "queries.sql"
+ROWS_SHOWN = 12
 
-base = duckdb.connect()
-base.execute((lake / "analytics.sql").read_text())
-queries = cookbook.read_text().split("-- name: ")[1:]
-assert len(queries) >= 10, f"only {len(queries)} queries in the cookbook"
-for query in queries:
-    name, sql = query.split("\n", 1)
-    rows = base.sql(sql).fetchall()
-    print(f"{name}: {len(rows)} rows")
+
+def shown(value):
+    return "-" if value is None else str(value)
+
+
+with tempfile.TemporaryDirectory() as elsewhere:
+    os.chdir(elsewhere)
+    base = duckdb.connect()
+    base.execute((lake / "analytics.sql").read_text())
+    for query in cookbook.read_text().split("-- name: ")[1:]:
+        name, sql = query.split("\n", 1)
+        answer = base.sql(sql)
+        rows = answer.fetchall()
+        print(f"\n{name}")
+        for row in [answer.columns, *rows[:ROWS_SHOWN]]:
+            print("  " + " | ".join(map(shown, row)))
+        if len(rows) > ROWS_SHOWN:
+            print(f"  … {len(rows)} rows")
+    os.chdir("/")

@@ -9,24 +9,37 @@ import pathlib
 import sys
 
 import duckdb
+import polars as pl
 
 from promise import GLOBS, lake_of_arguments, same
 
 lake = lake_of_arguments()
 stop = pathlib.Path(sys.argv[2])
 
-QUERY = f"""
-    SELECT count(*), max(member_count), count(DISTINCT run_id)
-    FROM read_parquet('{lake.folder}/{GLOBS["customers_changes"]}')
-    WHERE op = 'update'"""
 
-connection = duckdb.connect()
+def with_duckdb():
+    connection = duckdb.connect()
+    changes = connection.execute(f"""
+        SELECT count(*), max(member_count), count(DISTINCT run_id)
+        FROM read_parquet('{lake.folder}/{GLOBS["customers_changes"]}')
+        WHERE op = 'update'""").fetchone()
+    return changes, connection.execute(f"SELECT count(*) FROM '{lake.glob('current')}'").fetchone()[0]
+
+
+def with_polars():
+    updates = pl.scan_parquet(lake.glob("customers_changes")).filter(pl.col("op") == "update")
+    changes = updates.select(pl.len(), pl.col("member_count").max(), pl.col("run_id").n_unique()).collect()
+    return changes.row(0), pl.scan_parquet(lake.glob("current")).select(pl.len()).collect().item()
+
+
+READERS = {"duckdb": (with_duckdb, duckdb.Error), "polars": (with_polars, (pl.exceptions.PolarsError, OSError))}
+read, failure = READERS[sys.argv[3]]
+
 answers, failures = set(), 0
 while not stop.exists():
     try:
-        changes, newest, runs = connection.execute(QUERY).fetchone()
-        current = duckdb.connect().execute(f"SELECT count(*) FROM '{lake.glob('current')}'").fetchone()[0]
-    except duckdb.Error:
+        (changes, newest, runs), current = read()
+    except failure:
         failures += 1
         continue
     same(changes, runs, "changes, of as many runs")
