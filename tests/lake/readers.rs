@@ -7,6 +7,10 @@ use std::process::{Child, Command, Stdio};
 
 use crate::world::{World, customers, id, with_members};
 
+/// Fails where something is missing.
+const HAS_ALL: &str = "import duckdb, importlib.metadata, pandas, polars, pyarrow
+importlib.metadata.version('duckdb-cli')";
+
 /// A Python that has the programs; none where there is none and nobody said that there is.
 #[expect(
     clippy::print_stderr,
@@ -17,7 +21,7 @@ pub(crate) fn python() -> Option<PathBuf> {
         return Some(python.into());
     }
     let found = Command::new("python3")
-        .args(["-c", "import duckdb, pandas, polars, pyarrow"])
+        .args(["-c", HAS_ALL])
         .stderr(Stdio::null())
         .status()
         .is_ok_and(|status| status.success());
