@@ -109,7 +109,7 @@ pub(super) fn of<T>(
         reply: &reply,
     };
     match reply.status {
-        200 => match unlike_json(&reply) {
+        200 => match unlike_json(&reply, shown) {
             None => particular(&judged),
             Some(what) => Verdict::Ended(Error::not_this_api(what)),
         },
@@ -229,11 +229,12 @@ fn redirected(reply: &Reply, shown: &Shown) -> Error {
 
 /// What is wrong with a 200 before its body is read. A server that names no type may still speak
 /// JSON.
-fn unlike_json(reply: &Reply) -> Option<String> {
+fn unlike_json(reply: &Reply, shown: &Shown) -> Option<String> {
     if reply.body.is_empty() {
         return Some("status 200, and the body is empty".to_owned());
     }
     let content_type = reply.headers.get(CONTENT_TYPE)?.to_str().unwrap_or("");
+    let content_type = shown.mask(content_type);
     let essence = content_type.split(';').next().unwrap_or("").trim();
     let essence = essence.to_ascii_lowercase();
     let is_json = essence == "application/json"

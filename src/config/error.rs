@@ -32,7 +32,7 @@ impl fmt::Display for Origin {
             Self::Default => f.write_str("default"),
             Self::Credential(name) => write!(f, "systemd credential {name}"),
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
-            Self::Environment(name) => write!(f, "environment variable {name}"),
+            Self::Environment(name) => write!(f, "environment variable {}", name.escape_debug()),
             Self::Flag => f.write_str("--set"),
         }
     }
@@ -58,7 +58,7 @@ pub enum Error {
         problem: String,
     },
     /// There is no such setting.
-    #[error("{origin}: there is no setting {key}")]
+    #[error("{origin}: there is no setting {}", key.escape_debug())]
     Unknown {
         /// Where it stands.
         origin: Origin,
@@ -134,8 +134,8 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
-    /// Every user of the machine can read the file of a secret.
-    #[error("the secret in {} can be read by everyone (mode {mode:04o})", path.display())]
+    /// Others than its owner can read the file of a secret, or write it.
+    #[error("the secret in {} is open to others than its owner (mode {mode:04o})", path.display())]
     SecretExposed {
         /// The file.
         path: PathBuf,
