@@ -1,7 +1,7 @@
 //! Settings that are wrong, and secrets that must never be seen, from a shell.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 
 use tokio::net::TcpListener;
 use twsync::sandbox::{Action, On, Rule};
@@ -77,13 +77,36 @@ async fn with_token(content: &str, mode: u32) -> Said {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_that_others_may_read_is_refused() {
-    for mode in [0o644, 0o604] {
+    for mode in [0o644, 0o604, 0o660, 0o602] {
         with_token("sandbox-token", mode)
             .await
             .exits(78)
-            .says("chmod");
+            .says("chmod 600");
     }
-    with_token("sandbox-token", 0o600).await.exits(0);
+    for mode in [0o600, 0o400] {
+        with_token("sandbox-token", mode).await.exits(0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_the_group_may_read_is_refused_unless_it_is_roots() {
+    let shell = Shell::of(3).await;
+    // As systemd hands it over: in a folder of its own, root's, 0440 for the sake of an access list.
+    fs::create_dir(shell.path("credentials")).unwrap();
+    let path = shell.path("credentials/api-token");
+    fs::write(&path, "sandbox-token\n").unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o440)).unwrap();
+    let command = || {
+        let mut command = shell.command(&["--once"]);
+        command.env_remove("TWSYNC_API__TOKEN");
+        command.env("CREDENTIALS_DIRECTORY", shell.path("credentials"));
+        command
+    };
+    if rustix::process::geteuid().is_root() {
+        ended(command()).await.exits(0);
+        chown(&path, Some(65_534), None).unwrap();
+    }
+    ended(command()).await.exits(78).says("mode 0440");
 }
 
 #[tokio::test(flavor = "multi_thread")]
