@@ -176,7 +176,8 @@ fn live(world: &World, second: u64) {
 
 /// Watches for so many seconds. Gives a sample a second, and how many runs ended in that time.
 async fn watch(copying: &Copying, running: &mut Running, seconds: u64) -> (Vec<Sample>, usize) {
-    let (mut samples, mut runs) = (Vec::new(), 0);
+    let (mut samples, mut runs, mut told) = (Vec::new(), 0, None);
+    let a_part = seconds.div_ceil(60);
     let mut ticks = interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let began = Instant::now();
@@ -187,7 +188,8 @@ async fn watch(copying: &Copying, running: &mut Running, seconds: u64) -> (Vec<S
                 let second = began.elapsed().as_secs();
                 live(&copying.world(), second);
                 let sample = Sample::of(second, running.pid(), copying.folder.path());
-                if second.is_multiple_of(seconds.div_ceil(60)) {
+                if told != Some(second / a_part) {
+                    told = Some(second / a_part);
                     sample.tell();
                 }
                 samples.push(sample);
@@ -276,7 +278,10 @@ async fn a_daemon_that_meets_every_fault_stays_flat_and_right() {
         "kept: {customers} customers, {versions} versions, {kept_runs} runs, {rejected} rejected"
     );
     println!("of each fault: {struck:?}");
-    assert!(runs as u64 >= seconds() / 4, "{runs} runs");
+    let done = "SELECT count(*) FROM runs WHERE outcome = 'done'";
+    let done = copying.number(done).unsigned_abs();
+    println!("{done} runs got through");
+    assert!(runs as u64 >= seconds() / 4 && done >= seconds() / 20);
     assert!(requests < 4_000 || struck.iter().all(|times| *times > 0));
     stays_flat(&samples, rows.iter().sum::<i64>().unsigned_abs());
 }
