@@ -2,7 +2,6 @@
 
 use std::ffi::OsStr;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 use std::{fs, io};
@@ -225,23 +224,8 @@ async fn a_mirror_that_may_not_be_written_is_named_at_start() {
     shell.once().await.exits(0);
     forbid(&shell.path("")).unwrap();
     let requests = shell.sandbox.requests().total();
-    // Permissions don't hold root back: where the tests run as root, nobody runs the shell.
-    let copy = tempfile::tempdir().unwrap();
-    let binary = copy.path().join("twsync");
-    fs::copy(env!("CARGO_BIN_EXE_twsync"), &binary).unwrap();
-    fs::set_permissions(copy.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let as_is = shell.command(&["--once"]);
-    let mut command = Command::new(binary);
-    let variables = as_is.get_envs();
-    command
-        .arg("--once")
-        .current_dir(shell.path(""))
-        .env_clear()
-        .envs(variables.filter_map(|(name, value)| Some((name, value?))));
+    let (mut command, _program) = shell.as_nobody(&["--once"]);
     command.env("TWSYNC_LAKE__PATH", "");
-    if rustix::process::geteuid().is_root() {
-        command.uid(65_534).gid(65_534);
-    }
     let said = ended(command).await.exits(73);
     said.says("mirror.db");
     assert_eq!(shell.sandbox.requests().total(), requests);

@@ -1,7 +1,8 @@
 //! Settings that are wrong, and secrets that must never be seen, from a shell.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::process::Stdio;
 
 use tokio::net::TcpListener;
 use twsync::sandbox::{Action, On, Rule};
@@ -128,10 +129,13 @@ async fn a_control_character_within_a_secret_is_refused_and_the_secret_not_shown
 #[tokio::test(flavor = "multi_thread")]
 async fn no_core_is_dumped() {
     let shell = Shell::of(3).await;
+    fs::set_permissions(shell.path(""), Permissions::from_mode(0o777)).unwrap();
     shell.fault(Rule::on(On::List).does(Action::hang()));
-    let once = shell.start(&["--once"]);
+    let (mut command, _program) = shell.as_nobody(&["--once"]);
+    let mut once = command.stderr(Stdio::null()).spawn().unwrap();
     shell.sandbox.requests().reached(1).await;
-    let limits = fs::read_to_string(format!("/proc/{}/limits", once.pid())).unwrap();
+    let about = |what: &str| format!("/proc/{}/{what}", once.id());
+    let limits = fs::read_to_string(about("limits")).unwrap();
     let core = limits
         .lines()
         .find(|line| line.starts_with("Max core file size"))
@@ -140,6 +144,11 @@ async fn no_core_is_dumped() {
         core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(),
         ["0", "0"]
     );
+    // Where cores go to a program that limit is ignored; but what can't be dumped is root's in /proc.
+    let owner = fs::metadata(about("environ")).unwrap().uid();
+    once.kill().unwrap();
+    once.wait().unwrap();
+    assert_eq!(owner, 0, "it can be dumped");
 }
 
 #[tokio::test(flavor = "multi_thread")]
