@@ -78,6 +78,7 @@ pub(super) struct DetailReply {
 pub(super) struct Judged<'a> {
     pub(super) reply: &'a Reply,
     pub(super) words: Words,
+    shown: &'a Shown,
 }
 
 impl Judged<'_> {
@@ -107,6 +108,7 @@ pub(super) fn of<T>(
     let judged = Judged {
         words: Words::of(&reply.headers, &reply.body, shown),
         reply: &reply,
+        shown,
     };
     match reply.status {
         200 => match unlike_json(&reply, shown) {
@@ -147,7 +149,10 @@ pub(super) fn of_list(judged: &Judged<'_>, page: u32) -> Verdict<ListReply> {
     let status = judged.reply.status;
     match status {
         200 => match wire::list(&judged.reply.body) {
-            Ok(body) => of_page(body, page),
+            Ok(mut body) => {
+                body.retell(|text| judged.shown.mask(text));
+                of_page(body, page)
+            }
             Err(unfit) => of_unfit(unfit),
         },
         204 | 404 => Verdict::Ended(Error::NoContent { status }),
@@ -175,7 +180,10 @@ pub(super) fn of_details(judged: &Judged<'_>, id: CustomerId) -> Verdict<DetailR
     let answer = match judged.reply.status {
         200 => {
             return match wire::details(&judged.reply.body) {
-                Ok(body) => of_record(body, id),
+                Ok(mut body) => {
+                    body.retell(|text| judged.shown.mask(text));
+                    of_record(body, id)
+                }
                 Err(unfit) => of_unfit(unfit),
             };
         }

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use secrecy::SecretString;
+use serde_json::json;
 use twsync::config::{Credentials, SecretSource};
 use twsync::report::{Exit, Grade, Outcome};
 use twsync::sandbox::{Action, On, Options, Rule, TOKEN, World};
@@ -210,6 +211,25 @@ async fn a_secret_that_the_server_echoes_is_masked() {
     ] {
         is_masked(secret, echo, exit).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_as_the_name_of_a_field_is_not_said() {
+    let copying = Copying::of(3).await;
+    let echo = Action::edit(|json| {
+        json["customers"][0][TOKEN] = json!(1);
+        json["customers"][1][TOKEN] = json!("x".repeat(70_000));
+    });
+    copying.fault(Rule::on(On::List).does(echo));
+    let id = copying.world().listed_ids()[2];
+    let of_details = Action::edit(|json| json[TOKEN] = json!("x".repeat(70_000)));
+    copying.fault(Rule::on(On::Customer(id)).does(of_details));
+    let ran = copying.run().await.ok();
+    ran.warned("[secret]");
+    assert!(!format!("{:?}", ran.warnings).contains(TOKEN));
+    assert!(copying.number("SELECT count(*) FROM rejected") >= 2);
+    let told = "SELECT count(*) FROM rejected WHERE why NOT LIKE '%`[secret]`%'";
+    assert_eq!(copying.number(told), 0);
 }
 
 /// A run that ends because of this answer, in which the server says what it was shown.
