@@ -68,7 +68,7 @@ pub enum Error {
         nearest: Option<String>,
     },
     /// A value of a wrong type, or one that can't be.
-    #[error("{origin}: {key}: {value} is not {wanted}")]
+    #[error("{origin}: {key}: {value} is not {}", printable(wanted))]
     Value {
         /// Where it stands.
         origin: Origin,
@@ -199,6 +199,15 @@ impl Error {
             Self::SecretMalformed { .. } => "the secret must stand there alone, on one line".into(),
         }
     }
+}
+
+/// Words of a library's, which may repeat a value as it stands: control characters escaped.
+fn printable(words: &str) -> String {
+    let letters = words.chars().map(|letter| match letter {
+        letter if letter.is_control() => letter.escape_unicode().to_string(),
+        letter => letter.to_string(),
+    });
+    letters.collect()
 }
 
 /// The environment variable of a setting: `api.page_size` is `TWSYNC_API__PAGE_SIZE`.

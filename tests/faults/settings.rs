@@ -41,6 +41,18 @@ async fn an_impossible_value_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_moves_a_cursor_is_escaped_in_what_is_said_of_settings() {
+    for file in [
+        "[schedule]\ncron = \"0 \\u001b[2J * [a* * *\"\n",
+        "[api]\n\"page\\u001b[2J\" = 9\n",
+        "[schedule]\ntimezone = \"\\u001b[2J\"\n",
+    ] {
+        let said = is_refused(file).await.says("twsync.toml:2: ");
+        assert!(!said.stderr.contains("\u{1b}[2J"), "{}", said.stderr);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_impossible_cron_or_an_unknown_zone_is_refused() {
     for file in [
         "[schedule]\ncron = \"0 * * * *\"\n",
