@@ -29,10 +29,14 @@ mod process;
 mod promise;
 #[path = "faults/publishing.rs"]
 mod publishing;
+#[path = "faults/schemas.rs"]
+mod schemas;
 #[path = "faults/settings.rs"]
 mod settings;
 #[path = "faults/shell.rs"]
 mod shell;
+#[path = "faults/soak.rs"]
+mod soak;
 #[path = "faults/sqlite.rs"]
 mod sqlite;
 #[path = "faults/time.rs"]

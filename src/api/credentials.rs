@@ -112,7 +112,7 @@ impl Shown {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 impl Shown {
     /// For tests of what is done with shown credentials.
     pub(super) fn of_bearer(token: &str) -> Self {

@@ -12,6 +12,8 @@ mod credentials;
 mod dialect;
 mod error;
 mod exchange;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod gate;
 mod pace;
 mod retry;

@@ -249,6 +249,13 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_at_full_rate_takes_nothing_of_the_burst() {
+        let mut pacer = Pacer::new(10.0, 5, None);
+        pacer.answered(at(60_000));
+        assert_eq!(gone(&pacer, at(60_000), at(10)), 5);
+    }
+
+    #[test]
     fn a_remembered_rate_holds_within_the_bounds() {
         let remembered = |rate| Pacer::new(10.0, 1, Some(rate)).rate();
         assert!((remembered(2.5) - 2.5).abs() < 1e-9);

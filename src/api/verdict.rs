@@ -78,6 +78,7 @@ pub(super) struct DetailReply {
 pub(super) struct Judged<'a> {
     pub(super) reply: &'a Reply,
     pub(super) words: Words,
+    shown: &'a Shown,
 }
 
 impl Judged<'_> {
@@ -107,9 +108,10 @@ pub(super) fn of<T>(
     let judged = Judged {
         words: Words::of(&reply.headers, &reply.body, shown),
         reply: &reply,
+        shown,
     };
     match reply.status {
-        200 => match unlike_json(&reply) {
+        200 => match unlike_json(&reply, shown) {
             None => particular(&judged),
             Some(what) => Verdict::Ended(Error::not_this_api(what)),
         },
@@ -147,7 +149,10 @@ pub(super) fn of_list(judged: &Judged<'_>, page: u32) -> Verdict<ListReply> {
     let status = judged.reply.status;
     match status {
         200 => match wire::list(&judged.reply.body) {
-            Ok(body) => of_page(body, page),
+            Ok(mut body) => {
+                body.retell(|text| judged.shown.mask(text));
+                of_page(body, page)
+            }
             Err(unfit) => of_unfit(unfit),
         },
         204 | 404 => Verdict::Ended(Error::NoContent { status }),
@@ -175,7 +180,10 @@ pub(super) fn of_details(judged: &Judged<'_>, id: CustomerId) -> Verdict<DetailR
     let answer = match judged.reply.status {
         200 => {
             return match wire::details(&judged.reply.body) {
-                Ok(body) => of_record(body, id),
+                Ok(mut body) => {
+                    body.retell(|text| judged.shown.mask(text));
+                    of_record(body, id)
+                }
                 Err(unfit) => of_unfit(unfit),
             };
         }
@@ -229,11 +237,12 @@ fn redirected(reply: &Reply, shown: &Shown) -> Error {
 
 /// What is wrong with a 200 before its body is read. A server that names no type may still speak
 /// JSON.
-fn unlike_json(reply: &Reply) -> Option<String> {
+fn unlike_json(reply: &Reply, shown: &Shown) -> Option<String> {
     if reply.body.is_empty() {
         return Some("status 200, and the body is empty".to_owned());
     }
     let content_type = reply.headers.get(CONTENT_TYPE)?.to_str().unwrap_or("");
+    let content_type = shown.mask(content_type);
     let essence = content_type.split(';').next().unwrap_or("").trim();
     let essence = essence.to_ascii_lowercase();
     let is_json = essence == "application/json"

@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -41,8 +41,8 @@ pub enum Credentials {
 impl SecretSource {
     /// The secret as it is now, without the newline at its end.
     ///
-    /// A file that others than its owner and group may read, that is empty, or that holds
-    /// anything but printable ASCII is an error.
+    /// A file that others than its owner may read, that is empty, or that holds anything but printable
+    /// ASCII is an error. Of a file that belongs to root the group may read, too.
     pub fn read(&self) -> Result<SecretString, Error> {
         match self {
             Self::Inline(secret) => {
@@ -101,11 +101,11 @@ fn read_file(path: &Path) -> Result<SecretString, Error> {
         problem,
     };
     let file = File::open(path).map_err(unreadable)?;
-    let mode = file.metadata().map_err(unreadable)?.permissions().mode();
-    if mode & 0o004 != 0 {
+    let metadata = file.metadata().map_err(unreadable)?;
+    if is_exposed(metadata.mode(), metadata.uid()) {
         return Err(Error::SecretExposed {
             path: path.to_owned(),
-            mode: mode & 0o777,
+            mode: metadata.mode() & 0o777,
         });
     }
     let mut bytes = Vec::new();
@@ -119,9 +119,20 @@ fn read_file(path: &Path) -> Result<SecretString, Error> {
     parse(text).map_err(malformed)
 }
 
+/// Whether others than root and one user may read a file, or write it.
+///
+/// What root hands to a user stays root's own, and its group is how the user reads it: so systemd's
+/// credentials are 0440 (their access list shows as the group's bits), and so is what an administrator
+/// gives to a service's group. In a file that a user made the group is mere chance.
+const fn is_exposed(mode: u32, owner: u32) -> bool {
+    let allowed = if owner == 0 { 0o740 } else { 0o700 };
+    mode & 0o777 & !allowed != 0
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
 
@@ -148,8 +159,19 @@ mod tests {
             source.read(),
             Err(Error::SecretExposed { mode: 0o644, .. })
         ));
-        let (_dir, source) = secret_file(b"canary", 0o640);
-        assert!(source.read().is_ok());
+    }
+
+    #[test]
+    fn the_group_may_read_what_belongs_to_root() {
+        for mode in [0o400, 0o600, 0o700] {
+            assert!(!is_exposed(mode, 0) && !is_exposed(mode, 1000), "{mode:o}");
+        }
+        for mode in [0o440, 0o640] {
+            assert!(!is_exposed(mode, 0) && is_exposed(mode, 1000), "{mode:o}");
+        }
+        for mode in [0o404, 0o604, 0o644, 0o620, 0o602, 0o660, 0o666, 0o610] {
+            assert!(is_exposed(mode, 0) && is_exposed(mode, 1000), "{mode:o}");
+        }
     }
 
     #[test]

@@ -32,7 +32,7 @@ impl fmt::Display for Origin {
             Self::Default => f.write_str("default"),
             Self::Credential(name) => write!(f, "systemd credential {name}"),
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
-            Self::Environment(name) => write!(f, "environment variable {name}"),
+            Self::Environment(name) => write!(f, "environment variable {}", name.escape_debug()),
             Self::Flag => f.write_str("--set"),
         }
     }
@@ -58,7 +58,7 @@ pub enum Error {
         problem: String,
     },
     /// There is no such setting.
-    #[error("{origin}: there is no setting {key}")]
+    #[error("{origin}: there is no setting {}", key.escape_debug())]
     Unknown {
         /// Where it stands.
         origin: Origin,
@@ -68,7 +68,7 @@ pub enum Error {
         nearest: Option<String>,
     },
     /// A value of a wrong type, or one that can't be.
-    #[error("{origin}: {key}: {value} is not {wanted}")]
+    #[error("{origin}: {key}: {value} is not {}", printable(wanted))]
     Value {
         /// Where it stands.
         origin: Origin,
@@ -134,8 +134,8 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
-    /// Every user of the machine can read the file of a secret.
-    #[error("the secret in {} can be read by everyone (mode {mode:04o})", path.display())]
+    /// Others than its owner can read the file of a secret, or write it.
+    #[error("the secret in {} is open to others than its owner (mode {mode:04o})", path.display())]
     SecretExposed {
         /// The file.
         path: PathBuf,
@@ -199,6 +199,15 @@ impl Error {
             Self::SecretMalformed { .. } => "the secret must stand there alone, on one line".into(),
         }
     }
+}
+
+/// Words of a library's, which may repeat a value as it stands: control characters escaped.
+fn printable(words: &str) -> String {
+    let letters = words.chars().map(|letter| match letter {
+        letter if letter.is_control() => letter.escape_unicode().to_string(),
+        letter => letter.to_string(),
+    });
+    letters.collect()
 }
 
 /// The environment variable of a setting: `api.page_size` is `TWSYNC_API__PAGE_SIZE`.

@@ -11,6 +11,7 @@ pub(super) struct Hashed {
     file: File,
     hash: Sha256,
     bytes: u64,
+    refused: Option<io::Error>,
 }
 
 impl Hashed {
@@ -20,7 +21,14 @@ impl Hashed {
             file,
             hash: Sha256::new(),
             bytes: 0,
+            refused: None,
         }
+    }
+
+    /// Why the system did not take what was written last. Whoever writes through others asks here:
+    /// on their way up they may make mere words of it.
+    pub(super) fn refused(&mut self) -> Option<io::Error> {
+        self.refused.take()
     }
 
     /// Waits until all of it is on disk; how many bytes it is, and their SHA-256.
@@ -32,7 +40,11 @@ impl Hashed {
 
 impl Write for Hashed {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        let count = self.file.write(buffer)?;
+        let count = self.file.write(buffer).inspect_err(|error| {
+            let again = || error.kind().into();
+            let number = error.raw_os_error();
+            self.refused = Some(number.map_or_else(again, io::Error::from_raw_os_error));
+        })?;
         self.hash.update(&buffer[..count]);
         self.bytes += count as u64;
         Ok(count)

@@ -238,3 +238,23 @@ fn sibling(lake: &Path, suffix: &str) -> PathBuf {
 fn name_of(path: &Path) -> OsString {
     path.file_name().unwrap_or_default().to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_folders_can_not_be_exchanged_two_renames_do_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = Place::open(&folder.path().join("lake")).expect("a place");
+        let staged = place.stage("2").expect("a stage");
+        fs::write(staged.join("new"), "").expect("written");
+        fs::create_dir(place.lake()).expect("made");
+        fs::write(place.lake().join("old"), "").expect("written");
+        let previous = place.previous();
+        let swapped = place.swap_in_two_steps(&staged, &previous);
+        swapped.expect("renamed");
+        assert!(place.lake().join("new").exists() && previous.join("old").exists());
+        assert!(!staged.exists());
+    }
+}

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use parquet::arrow::ArrowWriter;
-use parquet::errors::Result as ParquetResult;
+use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::KeyValue;
 use parquet::file::writer::SerializedFileWriter;
 
@@ -75,16 +75,14 @@ impl FileWriter {
     ) -> Result<(), Error> {
         self.batch.push(cells);
         if self.batch.rows() == BATCH_ROWS {
-            let encoded = self.encode();
-            encoded.map_err(Error::parquet(&self.path))?;
+            self.encode().map_err(|error| self.failure(error))?;
         }
         Ok(())
     }
 
     /// Writes what is left and the footer, and waits until all of it is on disk.
     pub(super) fn finish(mut self, stamp: Stamp) -> Result<Written, Error> {
-        let closed = self.close(stamp);
-        closed.map_err(Error::parquet(&self.path))?;
+        self.close(stamp).map_err(|error| self.failure(error))?;
         let hashed = self.file.inner_mut();
         let (bytes, sha256) = hashed.end().map_err(Error::io(&self.path))?;
         Ok(Written {
@@ -104,8 +102,16 @@ impl FileWriter {
             self.file
                 .append_key_value_metadata(KeyValue::new(key, value));
         }
-        // Not `into_inner`, which forgets that an error was the system's.
         self.file.finish().map(drop)
+    }
+
+    /// An error of Parquet's, or of the system's beneath it: of what could not be written Parquet
+    /// often keeps the words alone.
+    fn failure(&mut self, error: ParquetError) -> Error {
+        match self.file.inner_mut().refused() {
+            Some(refused) => Error::io(&self.path)(refused),
+            None => Error::parquet(&self.path)(error),
+        }
     }
 
     /// Hands the batch to the encoders. Batches divide row groups evenly.

@@ -54,8 +54,17 @@ pub(super) struct Walked {
 }
 
 impl Run<'_> {
-    /// Walks until nothing more is to be asked of the list.
+    /// Walks until nothing more is to be asked of the list. What can't be one is not gone on with by
+    /// the next run: its ledger would say the same again, however well the server is by then.
     pub(super) async fn walk(&mut self) -> Result<Walked, Error> {
+        let walked = self.walk_to_its_end().await;
+        if let Err(Error::Protocol(_)) = walked {
+            self.abandon_walk().await?;
+        }
+        walked
+    }
+
+    async fn walk_to_its_end(&mut self) -> Result<Walked, Error> {
         let mut walk = match self.open_walk.take() {
             Some(open) if self.is_fresh(&open) => self.take_up(open).await?,
             _ => self.set_out().await?,
@@ -83,6 +92,15 @@ impl Run<'_> {
             .with(move |mirror| mirror.end_walk(id, grade, as_of, at))
             .await?;
         Ok(())
+    }
+
+    async fn abandon_walk(&mut self) -> Result<(), Error> {
+        let at = self.clock.now();
+        let abandoned = self.store.with(move |mirror| match mirror.open_walk()? {
+            Some(open) => mirror.end_walk(open.id, Grade::Partial, None, at),
+            None => Ok(()),
+        });
+        Ok(abandoned.await?)
     }
 
     fn is_fresh(&self, open: &mirror::Walk) -> bool {

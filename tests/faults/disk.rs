@@ -1,7 +1,7 @@
 //! Disks that are full, read-only, forbidden, failing, or two where one was expected.
 
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
+use std::ffi::OsStr;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
 use std::{fs, io};
@@ -24,6 +24,117 @@ fn with_room(command: &Command, kib: u32) -> Command {
         )
         .env("PATH", "/usr/bin:/bin");
     limited
+}
+
+/// True where the test named so was done again where it may mount, and passed there; this one has
+/// nothing more to do. The mounts go with the process, whatever becomes of it.
+///
+/// Where a machine permits nobody to mount, that is said, and the tests with a limit on the size of
+/// files have to do.
+fn is_done_where_it_may_mount(test: &str) -> bool {
+    if std::env::var_os(MAY_MOUNT).is_some() {
+        return false;
+    }
+    let namespace = |program: &OsStr| {
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--map-root-user", "--mount"]).arg(program);
+        unshare
+    };
+    if !namespace("true".as_ref())
+        .status()
+        .is_ok_and(|it| it.success())
+    {
+        println!("{test}: SKIPPED, nobody may mount here; files of limited size stand in");
+        return true;
+    }
+    let mut again = namespace(std::env::current_exe().unwrap().as_os_str());
+    again
+        .args(["--exact", test, "--nocapture"])
+        .env(MAY_MOUNT, "1");
+    println!("{test}: on a filesystem of its own");
+    assert!(again.status().unwrap().success());
+    true
+}
+
+const MAY_MOUNT: &str = "MAY_MOUNT";
+
+/// Makes the shell's folder a disk of this many KiB, or changes its size.
+fn disk_of(shell: &Shell, kib: u64) {
+    let folder = shell.path("");
+    let is_mounted =
+        fs::metadata(&folder).unwrap().dev() != fs::metadata(folder.join("..")).unwrap().dev();
+    let change = if is_mounted { "remount," } else { "" };
+    let mut mount = Command::new("mount");
+    mount.args([
+        "-t",
+        "tmpfs",
+        "-o",
+        &format!("{change}size={kib}k"),
+        "tmpfs",
+    ]);
+    assert!(mount.arg(&folder).status().unwrap().success());
+}
+
+/// KiB that are taken on the disk that this is on.
+fn taken(path: &Path) -> u64 {
+    let disk = rustix::fs::statvfs(path).unwrap();
+    (disk.f_blocks - disk.f_bfree) * disk.f_frsize / 1024
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filesystem_that_is_full_while_the_mirror_writes_loses_nothing() {
+    if is_done_where_it_may_mount(
+        "disk::a_filesystem_that_is_full_while_the_mirror_writes_loses_nothing",
+    ) {
+        return;
+    }
+    let shell = Shell::of(600).await;
+    disk_of(&shell, 1200);
+    let said = shell.once().await.exits(73).says("mirror.db");
+    said.says("nothing that was committed is lost");
+    let committed = shell.number("SELECT count(*) FROM customers");
+    assert!((1..600).contains(&committed), "{committed} customers");
+    // As long as there is no room, it says so, and does no harm.
+    shell.once().await.exits(73).says("mirror.db");
+    let asked = shell.sandbox.requests().detail();
+    disk_of(&shell, 64 << 10);
+    shell.once().await.exits(0);
+    shell.is_whole().await;
+    let again = shell.sandbox.requests().detail() - asked;
+    assert!(
+        again <= 600 - committed.unsigned_abs(),
+        "{again} asked again"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filesystem_that_is_full_while_the_lake_stages_keeps_the_last_generation() {
+    if is_done_where_it_may_mount(
+        "disk::a_filesystem_that_is_full_while_the_lake_stages_keeps_the_last_generation",
+    ) {
+        return;
+    }
+    let shell = Shell::of(1200).await;
+    disk_of(&shell, 64 << 10);
+    shell.once().await.exits(0);
+    for id in shell.sandbox.world().listed_ids() {
+        shell.sandbox.world().set_tier(id, "Enterprise");
+    }
+    let mut mirror_only = shell.command(&["--once"]);
+    mirror_only.env("TWSYNC_LAKE__PATH", "");
+    ended(mirror_only).await.exits(0);
+    let (generation, names) = (shell.generation(), shell.names());
+    for room in [0, 16, 64] {
+        disk_of(&shell, taken(&shell.path("")) + room);
+        let said = shell.run(&["snapshot"]).await.exits(73).says("lake");
+        said.says("the last generation is still there");
+        assert_eq!(shell.generation(), generation);
+        assert_eq!(shell.names(), names, "no staging is left");
+    }
+    disk_of(&shell, 64 << 10);
+    shell.run(&["snapshot"]).await.exits(0);
+    assert_ne!(shell.generation(), generation);
+    shell.is_whole().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,23 +224,8 @@ async fn a_mirror_that_may_not_be_written_is_named_at_start() {
     shell.once().await.exits(0);
     forbid(&shell.path("")).unwrap();
     let requests = shell.sandbox.requests().total();
-    // Permissions don't hold root back: where the tests run as root, nobody runs the shell.
-    let copy = tempfile::tempdir().unwrap();
-    let binary = copy.path().join("twsync");
-    fs::copy(env!("CARGO_BIN_EXE_twsync"), &binary).unwrap();
-    fs::set_permissions(copy.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let as_is = shell.command(&["--once"]);
-    let mut command = Command::new(binary);
-    let variables = as_is.get_envs();
-    command
-        .arg("--once")
-        .current_dir(shell.path(""))
-        .env_clear()
-        .envs(variables.filter_map(|(name, value)| Some((name, value?))));
+    let (mut command, _program) = shell.as_nobody(&["--once"]);
     command.env("TWSYNC_LAKE__PATH", "");
-    if rustix::process::geteuid().is_root() {
-        command.uid(65_534).gid(65_534);
-    }
     let said = ended(command).await.exits(73);
     said.says("mirror.db");
     assert_eq!(shell.sandbox.requests().total(), requests);

@@ -275,6 +275,8 @@ fn any_text_is_settings_or_an_error() {
             let said = format!("{error} {error:?} {}", error.hint());
             prop_assert!(!said.contains(&secret), "{}", said);
             prop_assert!(!error.hint().is_empty());
+            let moves = |letter: char| letter.is_control() && letter != '\n';
+            prop_assert!(!error.to_string().contains(moves), "{:?}", error);
         }
         Ok(())
     });

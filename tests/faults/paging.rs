@@ -132,6 +132,25 @@ async fn a_page_parameter_that_is_ignored_ends_the_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_no_list_once_does_not_stop_the_next_run() {
+    let empty = Action::edit(|json| {
+        json["customers"] = json!([]);
+        json["pagination"]["totalPages"] = json!(400);
+        json["pagination"]["totalCount"] = json!(3999);
+    });
+    for (on, wrong) in [(On::Page(3), Action::rows_of(1)), (On::List, empty)] {
+        let copying = known(35).await;
+        let fault = copying.fault(Rule::on(on).does(wrong));
+        copying.run().await.failed(Exit::NotThisApi);
+        fault.lift();
+        copying.world().churn(4, 3);
+        let ran = copying.run().await.ok();
+        assert_eq!(ran.report.grade, Some(Grade::Complete));
+        copying.assert_mirror_equals_world();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_echoed_page_that_differs_ends_the_run() {
     let copying = known(35).await;
     copying.fault(Rule::on(On::Page(3)).does(Action::echo_page(2)));

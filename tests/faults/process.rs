@@ -1,5 +1,6 @@
 //! The process: told to stop, with nobody to read what it says, or broken.
 
+use std::fs;
 use std::io::pipe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,6 +9,7 @@ use rustix::process::Signal;
 use tokio::sync::Notify;
 use twsync::sandbox::{Action, On, Rule};
 
+use crate::program::Running;
 use crate::shell::{Shell, ended};
 
 /// Stops a run while pages are in the air, and lets them land.
@@ -44,6 +46,46 @@ async fn sigterm_asks_nothing_more_and_commits_what_is_in_flight() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sigint_asks_nothing_more_and_commits_what_is_in_flight() {
     stops_in_good_order(Signal::INT).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_ends_a_wait_that_the_server_asked_for() {
+    let shell = Shell::of(3).await;
+    shell.fault(Rule::on(On::List).does(Action::throttled(Some("200"))));
+    let mut once = shell.start(&["--once", "-vv"]);
+    once.says("status=429").await;
+    once.signal(Signal::TERM);
+    let told = Instant::now();
+    once.ends().await.exits(75);
+    assert!(
+        told.elapsed() < Duration::from_secs(5),
+        "out within seconds"
+    );
+    assert_eq!(shell.sandbox.requests().total(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_goes_on_with_its_old_settings_where_new_ones_are_bad() {
+    let shell = Shell::of(20).await;
+    let mut command = shell.command(&[]);
+    command.env("TWSYNC_SCHEDULE__CRON", "* * * * * *");
+    let mut daemon = Running::of(command);
+    daemon.says("run ended").await;
+    fs::write(shell.path("twsync.toml"), "[api]\npage_sise = 9\n").unwrap();
+    daemon.signal(Signal::HUP);
+    daemon.says("the old settings stay").await;
+    let asked = shell.sandbox.requests().total();
+    // The first of these may have been under way.
+    daemon.says("run ended").await;
+    let line = daemon.says("run ended").await;
+    assert!(line.contains("outcome=\"done\""), "{line}");
+    assert!(shell.sandbox.requests().total() > asked);
+    assert!(
+        !shell.path("data").exists(),
+        "where the defaults put the mirror"
+    );
+    daemon.signal(Signal::TERM);
+    daemon.ends().await.exits(0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

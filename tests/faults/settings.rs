@@ -1,7 +1,8 @@
 //! Settings that are wrong, and secrets that must never be seen, from a shell.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::process::Stdio;
 
 use tokio::net::TcpListener;
 use twsync::sandbox::{Action, On, Rule};
@@ -36,6 +37,18 @@ async fn an_impossible_value_is_refused() {
         "[sync]\ndeletions_max_share = 2.0\n",
     ] {
         is_refused(file).await.says("twsync.toml:2: ");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_moves_a_cursor_is_escaped_in_what_is_said_of_settings() {
+    for file in [
+        "[schedule]\ncron = \"0 \\u001b[2J * [a* * *\"\n",
+        "[api]\n\"page\\u001b[2J\" = 9\n",
+        "[schedule]\ntimezone = \"\\u001b[2J\"\n",
+    ] {
+        let said = is_refused(file).await.says("twsync.toml:2: ");
+        assert!(!said.stderr.contains("\u{1b}[2J"), "{}", said.stderr);
     }
 }
 
@@ -77,13 +90,36 @@ async fn with_token(content: &str, mode: u32) -> Said {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_that_others_may_read_is_refused() {
-    for mode in [0o644, 0o604] {
+    for mode in [0o644, 0o604, 0o660, 0o602] {
         with_token("sandbox-token", mode)
             .await
             .exits(78)
-            .says("chmod");
+            .says("chmod 600");
     }
-    with_token("sandbox-token", 0o600).await.exits(0);
+    for mode in [0o600, 0o400] {
+        with_token("sandbox-token", mode).await.exits(0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_the_group_may_read_is_refused_unless_it_is_roots() {
+    let shell = Shell::of(3).await;
+    // As systemd hands it over: in a folder of its own, root's, 0440 for the sake of an access list.
+    fs::create_dir(shell.path("credentials")).unwrap();
+    let path = shell.path("credentials/api-token");
+    fs::write(&path, "sandbox-token\n").unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o440)).unwrap();
+    let command = || {
+        let mut command = shell.command(&["--once"]);
+        command.env_remove("TWSYNC_API__TOKEN");
+        command.env("CREDENTIALS_DIRECTORY", shell.path("credentials"));
+        command
+    };
+    if rustix::process::geteuid().is_root() {
+        ended(command()).await.exits(0);
+        chown(&path, Some(65_534), None).unwrap();
+    }
+    ended(command()).await.exits(78).says("mode 0440");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,10 +141,13 @@ async fn a_control_character_within_a_secret_is_refused_and_the_secret_not_shown
 #[tokio::test(flavor = "multi_thread")]
 async fn no_core_is_dumped() {
     let shell = Shell::of(3).await;
+    fs::set_permissions(shell.path(""), Permissions::from_mode(0o777)).unwrap();
     shell.fault(Rule::on(On::List).does(Action::hang()));
-    let once = shell.start(&["--once"]);
+    let (mut command, _program) = shell.as_nobody(&["--once"]);
+    let mut once = command.stderr(Stdio::null()).spawn().unwrap();
     shell.sandbox.requests().reached(1).await;
-    let limits = fs::read_to_string(format!("/proc/{}/limits", once.pid())).unwrap();
+    let about = |what: &str| format!("/proc/{}/{what}", once.id());
+    let limits = fs::read_to_string(about("limits")).unwrap();
     let core = limits
         .lines()
         .find(|line| line.starts_with("Max core file size"))
@@ -117,6 +156,11 @@ async fn no_core_is_dumped() {
         core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(),
         ["0", "0"]
     );
+    // Where cores go to a program that limit is ignored; but what can't be dumped is root's in /proc.
+    let owner = fs::metadata(about("environ")).unwrap().uid();
+    once.kill().unwrap();
+    once.wait().unwrap();
+    assert_eq!(owner, 0, "it can be dumped");
 }
 
 #[tokio::test(flavor = "multi_thread")]

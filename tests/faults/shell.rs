@@ -1,9 +1,13 @@
 //! What a shell sees: the real program, a sandbox of its own, and the files that it leaves.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 
 use rusqlite::{Connection, OpenFlags};
+use tempfile::TempDir;
 use twsync::sandbox::{Fault, Options, Rule, Sandbox, World};
 
 use crate::program::{Program, Running, Said};
@@ -34,6 +38,27 @@ impl Shell {
         self.program.command(arguments)
     }
 
+    /// The same command for somebody without privileges, whom permissions hold back as they don't hold
+    /// root; and the folder in which such a one finds the program.
+    pub(crate) fn as_nobody(&self, arguments: &[&str]) -> (Command, TempDir) {
+        let copy = tempfile::tempdir().unwrap();
+        let binary = copy.path().join("twsync");
+        fs::copy(env!("CARGO_BIN_EXE_twsync"), &binary).unwrap();
+        fs::set_permissions(copy.path(), Permissions::from_mode(0o755)).unwrap();
+        let as_is = self.command(arguments);
+        let mut command = Command::new(binary);
+        let variables = as_is.get_envs();
+        command
+            .args(arguments)
+            .current_dir(self.path(""))
+            .env_clear()
+            .envs(variables.filter_map(|(name, value)| Some((name, value?))));
+        if rustix::process::geteuid().is_root() {
+            command.uid(65_534).gid(65_534);
+        }
+        (command, copy)
+    }
+
     /// Runs it to its end.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Said {
         self.program.run(arguments).await
@@ -60,7 +85,7 @@ impl Shell {
 
     /// The lake's manifest: another generation has another.
     pub(crate) fn generation(&self) -> String {
-        std::fs::read_to_string(self.path("lake/manifest.json")).unwrap()
+        fs::read_to_string(self.path("lake/manifest.json")).unwrap()
     }
 
     /// The mirror as anybody may read it.
@@ -76,7 +101,7 @@ impl Shell {
 
     /// What stands in the folder, hidden names too.
     pub(crate) fn names(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.path("")).unwrap();
+        let entries = fs::read_dir(self.path("")).unwrap();
         let mut names: Vec<String> = entries
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();

@@ -41,6 +41,22 @@ fn an_unchanged_mirror_makes_the_same_files_again() {
 }
 
 #[test]
+fn generations_are_told_apart_and_sort_by_when_they_were_made() {
+    let mut world = World::new();
+    world.find(&customers(0..5));
+    let first = world.publish().generation;
+    world.run(Vec::new());
+    let second = world.publish().generation;
+    assert!(first < second, "{first} and {second}");
+    let said = manifest(&world.lake())["generation"].clone();
+    assert_eq!(said, second);
+    let version = uuid::Uuid::parse_str(&second)
+        .expect("a UUID")
+        .get_version_num();
+    assert_eq!(version, 7);
+}
+
+#[test]
 fn a_run_that_changes_nothing_leaves_all_but_the_runs_alone() {
     let mut world = World::new();
     world.find(&customers(0..50));

@@ -78,18 +78,7 @@ impl Program {
 
     /// Starts it, to be watched while it runs.
     pub fn start(&self, arguments: &[&str]) -> Running {
-        let mut command = self.command(arguments);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut command = tokio::process::Command::from(command);
-        let mut child = command.kill_on_drop(true).spawn().unwrap();
-        let log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let answer = BufReader::new(child.stdout.take().unwrap()).lines();
-        Running {
-            child,
-            answer,
-            log,
-            heard: Vec::new(),
-        }
+        Running::of(self.command(arguments))
     }
 }
 
@@ -152,6 +141,21 @@ pub struct Running {
 }
 
 impl Running {
+    /// Starts this.
+    pub fn of(mut command: Command) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut command = tokio::process::Command::from(command);
+        let mut child = command.kill_on_drop(true).spawn().unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let answer = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self {
+            child,
+            answer,
+            log,
+            heard: Vec::new(),
+        }
+    }
+
     /// Waits until the log says this, and tells the whole line.
     pub async fn says(&mut self, what: &str) -> String {
         while let Some(line) = self.log.next_line().await.unwrap() {

@@ -1,6 +1,5 @@
 //! The JSON that may come with an error: `{"error": …}`, a text or an object.
 
-use super::super::words::printable;
 use super::members::{Members, text};
 
 /// What the body of an error says; as it came, unescaped.
@@ -30,7 +29,7 @@ pub(in crate::api) fn failure(body: &[u8]) -> Option<Failure> {
     Some(Failure {
         message: plain("message").or_else(|| plain("type")).or_else(|| {
             // The code is a text here and a number there.
-            error.get("code").map(printable)
+            error.get("code").map(str::to_owned)
         }),
         id: plain("error_id"),
     })

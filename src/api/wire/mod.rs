@@ -75,6 +75,16 @@ pub(super) fn list(body: &[u8]) -> Result<ListBody, Unfit> {
 }
 
 impl ListBody {
+    /// Puts what a person will be told of the body, the names of fields among it, in other words.
+    /// What is kept stays as it came.
+    pub(super) fn retell(&mut self, retold: impl Fn(&str) -> String) {
+        let names = self.unknown_fields.iter_mut();
+        let reasons = self.rejected.iter_mut().map(|rejected| &mut rejected.why);
+        for text in names.chain(reasons) {
+            *text = retold(text);
+        }
+    }
+
     fn take(&mut self, taken: Taken<Summary>) {
         self.rows.push(taken.record);
         self.notes = self.notes.saturating_add(taken.notes);
@@ -82,6 +92,15 @@ impl ListBody {
             if !self.unknown_fields.contains(&name) && self.unknown_fields.len() < UNKNOWN_MAX {
                 self.unknown_fields.push(name);
             }
+        }
+    }
+}
+
+impl DetailBody {
+    /// As [`ListBody::retell`].
+    pub(super) fn retell(&mut self, retold: impl Fn(&str) -> String) {
+        if let Err(rejected) = &mut self.record {
+            rejected.why = retold(&rejected.why);
         }
     }
 }

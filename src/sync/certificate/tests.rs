@@ -116,3 +116,18 @@ fn the_candidate_that_can_still_be_proved_is_kept() {
     evidence.listed(at(200, 201), &rows([2]));
     assert_eq!(complete(&evidence).as_of, at(1, 2));
 }
+
+#[test]
+fn of_many_candidates_the_one_that_is_proved_is_kept_and_one_out_of_reach_goes() {
+    let twelve: RoaringBitmap = (1..=12).collect();
+    let mut evidence = Evidence::new(&RoaringBitmap::new());
+    // Nobody had been sighted before it: small as it is, all of it is out of reach.
+    evidence.probed(at(1, 2), 5, &rows([]));
+    evidence.listed(at(3, 4), &twelve);
+    evidence.probed(at(5, 6), 12, &rows([]));
+    evidence.listed(at(7, 8), &twelve);
+    for start in 2..7 {
+        evidence.probed(at(4 * start + 1, 4 * start + 2), 8, &rows([]));
+    }
+    assert_eq!(complete(&evidence).as_of, at(5, 6));
+}
