@@ -147,32 +147,39 @@ impl std::fmt::Display for Refusal {
             Self::Forbidden => "no access to",
             Self::Unable => "the bucket can't do what is needed for",
             Self::Unreachable => "can't get through to",
-            Self::Settings => "the environment does not do for",
+            Self::Settings => "what the environment says will not do for",
         })
     }
 }
 
 impl Refusal {
-    fn hint(self) -> String {
+    /// What to do, where the lake is at `url`.
+    fn hint(self, url: &str) -> String {
+        let variables = variables(url);
         match self {
             Self::Missing => "make the bucket, or set lake.path to one that is there".to_owned(),
             Self::Forbidden => format!(
-                "the credentials in the environment ({VARIABLES}) must allow to list, get, put and delete there"
+                "the credentials in the environment ({variables}…) must allow to list, get, put and delete there"
             ),
-            Self::Unable => {
-                "conditional puts must be possible, and not switched off in the environment"
-                    .to_owned()
-            }
+            Self::Unable => format!(
+                "conditional puts must be possible, and not switched off in the environment ({variables}…)"
+            ),
             Self::Unreachable => format!(
-                "look at the network, and at endpoint, region and credentials in the environment ({VARIABLES}); the last generation is still there"
+                "look at the network, and at endpoint, region and credentials in the environment ({variables}…; http:// wants {variables}ALLOW_HTTP=true); the last generation is still there"
             ),
-            Self::Settings => format!("look at {VARIABLES} in the environment"),
+            Self::Settings => format!("look at what begins with {variables} in the environment"),
         }
     }
 }
 
-/// Where a cloud's credentials are looked for.
-const VARIABLES: &str = "AWS_…, GOOGLE_… or AZURE_…, as the bucket's cloud has it";
+/// What the variables of a bucket's cloud begin with.
+fn variables(url: &str) -> &'static str {
+    match url.split_once(':') {
+        Some(("gs", _)) => "GOOGLE_",
+        Some(("az", _)) => "AZURE_",
+        _ => "AWS_",
+    }
+}
 
 impl Error {
     /// Whether it may be otherwise in a moment, without anybody's doing.
@@ -245,7 +252,7 @@ impl Error {
                     .to_owned()
             }
             Self::Held { .. } => "run it again when that process has ended".to_owned(),
-            Self::Bucket { refusal, .. } => refusal.hint(),
+            Self::Bucket { url, refusal, .. } => refusal.hint(url),
             Self::Overtaken { .. } => {
                 "let one process alone publish there; run it again where that was an accident"
                     .to_owned()

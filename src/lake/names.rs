@@ -55,20 +55,33 @@ impl Names {
 
 /// Whether a bucket's object has a name that only twsync gives.
 pub(super) fn is_marked(path: &str) -> bool {
-    let Some((folder, rest)) = path.split_once('/') else {
+    let Some((table, name)) = table_and_name(path) else {
         return false;
     };
-    let name = rest.rsplit('/').next().unwrap_or(rest);
-    let mut words = name
-        .strip_suffix(".parquet")
-        .unwrap_or_default()
-        .rsplit('-');
+    let mut words = name.rsplit('-');
     let is_hex = |word: Option<&str>, digits| {
         word.is_some_and(|it| it.len() == digits && it.bytes().all(|it| it.is_ascii_hexdigit()))
     };
-    Table::of_folder(folder).is_some()
-        && is_hex(words.next(), MARK_DIGITS)
+    is_hex(words.next(), MARK_DIGITS)
         && is_hex(words.next(), CONTENT_DIGITS)
+        && (table != Table::Current || words.next() == Some("customers"))
+}
+
+/// The table that a file is of, and its name without its ending: in the table's folder, or in one of
+/// a partition.
+fn table_and_name(path: &str) -> Option<(Table, &str)> {
+    let (folder, rest) = path.split_once('/')?;
+    let table = Table::of_folder(folder)?;
+    let name = match table.partition() {
+        None => rest,
+        Some(column) => {
+            let (partition, name) = rest.split_once('/')?;
+            partition.strip_prefix(column)?.strip_prefix('=')?;
+            name
+        }
+    };
+    let name = name.strip_suffix(".parquet")?;
+    (!name.contains('/')).then_some((table, name))
 }
 
 #[cfg(test)]
@@ -105,6 +118,10 @@ mod tests {
             "orders/0123456789abcdef-0123456789ab.parquet",
             "0123456789abcdef-0123456789ab.parquet",
             "runs/0123456789abcdeg-0123456789ab.parquet",
+            "runs/runs/0123456789abcdef-0123456789ab.parquet",
+            "current/0123456789abcdef-0123456789ab.parquet",
+            "customers_snapshot/0123456789abcdef-0123456789ab.parquet",
+            "customers_snapshot/day=1/0123456789abcdef-0123456789ab.parquet",
         ] {
             assert!(!is_marked(path), "{path}");
         }

@@ -2,7 +2,7 @@
 
 use twsync::customer::Field;
 
-use crate::storage::{BUCKET, Storage, named};
+use crate::storage::{BUCKET, Storage, location, named};
 use crate::world::{World, customers, id, tables, with_members};
 
 const DOCUMENTS: [&str; 4] = [
@@ -230,6 +230,8 @@ fn what_is_not_of_a_lake_is_left_alone() {
     assert_eq!(storage.objects().len(), 1);
     storage.remove("lake/runs/part-0.parquet");
 
+    // What a console shows as an empty folder is no object of anybody's.
+    storage.order("folder lake");
     // Beside it there may be anything, and what comes into it later stays.
     storage.put("lake-2/other", b"somebody's");
     world.publish();
@@ -242,5 +244,25 @@ fn what_is_not_of_a_lake_is_left_alone() {
             .get("runs/part-0.parquet")
             .map(Vec::as_slice),
         Some(&b"somebody's"[..])
+    );
+}
+
+#[test]
+fn a_lake_may_be_at_the_top_of_its_bucket() {
+    let Some(storage) = Storage::start() else {
+        return;
+    };
+    let mut world = world(&storage);
+    world.settings.path = Some(location(&format!("s3://{BUCKET}")));
+    world.find(&customers(0..3));
+    world.publish();
+    world.find(&[with_members(1, 99)]);
+    world.publish();
+    assert_eq!(world.verify(), []);
+    let objects = storage.objects();
+    assert!(
+        objects.contains_key("manifest.json"),
+        "{:?}",
+        objects.keys()
     );
 }

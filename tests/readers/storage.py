@@ -7,6 +7,7 @@ its input does. A line of input tells it what to do:
     refuse NAME     every PUT of an object of that name is answered with 403
     careless NAME   requests' headers If-Match or If-None-Match, whichever is named, are not seen from now on
     guarded         signatures are checked from now on; it says a key and its secret, which may do all
+    folder NAME     makes the empty object that consoles show as a folder
     well            it is as it was at the start
 
 It answers each with the line `done`, and what else there is to say behind it.
@@ -87,6 +88,8 @@ for line in sys.stdin:
     elif order == "guarded":
         say("done", *guard(url))
         continue
+    elif order == "folder":
+        boto3.client("s3", endpoint_url=url).put_object(Bucket=BUCKET, Key=f"{name}/")
     else:
         orders[order] = name
     say("done")
