@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         stop: CancellationToken::new(),
     };
     let lake = config::Lake {
-        path: Some(folder.join("lake")),
+        path: Some(folder.join("lake").into()),
         ..config::Lake::default()
     };
     for day in 0..days {

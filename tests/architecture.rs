@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 const TOP: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Crates that one module owns, and the folder under `src` that may name them.
-const OWNED: [(&str, &str); 10] = [
+const OWNED: [(&str, &str); 11] = [
     ("rusqlite", "mirror"),
     ("rusqlite_migration", "mirror"),
     ("reqwest", "api"),
     ("governor", "api"),
     ("arrow", "lake"),
     ("parquet", "lake"),
+    ("object_store", "lake"),
     ("tokio_cron_scheduler", "daemon"),
     ("indicatif", "command"),
     ("plotters", "chronicle"),

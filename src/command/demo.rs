@@ -16,7 +16,7 @@ use super::progress::Progress;
 use super::words::{BOLD, DIM, GREEN, count, counted, instant, span};
 use super::{Failure, Terminal, sandbox};
 use crate::clock::Clock;
-use crate::config::{Config, Credentials, SecretSource};
+use crate::config::{Config, Credentials, Location, SecretSource};
 use crate::daemon::cycle::{Cycled, cycle};
 use crate::daemon::signals;
 use crate::report::{Exit, Live, Mode, Report};
@@ -116,18 +116,18 @@ fn settings(base_url: &str, dir: &Path) -> Result<Config, Failure> {
     config.pace.requests_per_second = 1e6;
     config.pace.in_flight_max = 16;
     config.mirror.path = dir.join("mirror.db");
-    config.lake.path = Some(dir.join("lake"));
+    config.lake.path = Some(dir.join("lake").into());
     Ok(config)
 }
 
 fn write_settings(config: &Config, dir: &Path) -> Result<(), Failure> {
     let path = |path: &Path| std::path::absolute(path).map(|path| path.display().to_string());
-    let lake = config.lake.path.as_deref().unwrap_or(dir);
+    let lake = config.lake.path.as_ref().and_then(Location::folder);
     let text = format!(
         "# The settings of this demo, to look around with. Its API is gone; the data is yours.\n\
          [mirror]\npath = {:?}\n\n[lake]\npath = {:?}\n",
         path(&config.mirror.path)?,
-        path(lake)?,
+        path(lake.unwrap_or(dir))?,
     );
     Ok(fs::write(dir.join(SETTINGS), text)?)
 }

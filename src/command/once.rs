@@ -38,7 +38,7 @@ pub(super) async fn refresh(
 }
 
 async fn answer(job: &Job, config: Config, terminal: &Terminal) -> Result<Exit, Failure> {
-    cycle::check(&config)?;
+    cycle::check(&config).await?;
     let config = Arc::new(config);
     let around = Surroundings {
         config: Arc::clone(&config),

@@ -25,7 +25,7 @@ struct Answer {
 }
 
 pub(super) async fn run(config: Config, terminal: &Terminal) -> Result<Exit, Failure> {
-    let path = config.lake.path.clone().unwrap_or_default();
+    let path = config.lake.path.as_ref().map(ToString::to_string);
     let live = Arc::new(Live::default());
     let progress = Progress::watch(&live, terminal);
     let work = spawn_blocking(move || {
@@ -34,7 +34,7 @@ pub(super) async fn run(config: Config, terminal: &Terminal) -> Result<Exit, Fai
     });
     let published = work.await.expect("a panic ends the process");
     progress.finish().await;
-    let answer = Answer::of(published?, path.display().to_string());
+    let answer = Answer::of(published?, path.unwrap_or_default());
     terminal.answer(&answer, text)?;
     Ok(Exit::Done)
 }

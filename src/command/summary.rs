@@ -43,7 +43,7 @@ impl<'a> Summary<'a> {
             run: cycled.report.as_ref(),
             warnings: &cycled.warnings,
             mirror: config.mirror.path.display().to_string(),
-            lake: path.map(|path| Lake::of(path.display().to_string(), published)),
+            lake: path.map(|path| Lake::of(path.to_string(), published)),
             error: error.map(|error| Failure::of(error, error.hint(), error.exit())),
         }
     }

@@ -15,7 +15,7 @@ use super::credentials::{self, Credentials, SecretSource};
 use super::error::variable;
 use super::settings::{self, SECRETS, SETTINGS};
 use super::value::{Raw, quote};
-use super::{Config, Error, Origin};
+use super::{Cloud, Config, Error, Location, Origin};
 
 /// The prefix of every environment variable of ours.
 const PREFIX: &str = "TWSYNC_";
@@ -97,6 +97,9 @@ pub fn load(sources: &Sources) -> Result<Settings, Error> {
     settings.take_environment(&sources.environment)?;
     settings.take_flags(&sources.flags)?;
     settings.config.api.credentials = assemble(&settings.secrets)?;
+    if let Some(Location::Bucket(url)) = &settings.config.lake.path {
+        settings.config.lake.cloud = Cloud::of_environment(url, &sources.environment);
+    }
     Ok(settings)
 }
 

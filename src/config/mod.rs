@@ -11,6 +11,7 @@
 mod credentials;
 mod error;
 mod load;
+mod location;
 mod settings;
 mod value;
 
@@ -22,6 +23,7 @@ use jiff::Timestamp;
 pub use credentials::{Credentials, SecretSource};
 pub use error::{Error, Origin};
 pub use load::{Entry, Settings, Sources, load};
+pub use location::{Cloud, Location};
 
 /// All settings, a section a module.
 #[derive(Clone, Debug, Default)]
@@ -172,10 +174,12 @@ pub enum UuidEncoding {
 }
 
 /// `[lake]`
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Lake {
-    /// The lake's folder. None: no lake.
-    pub path: Option<PathBuf>,
+    /// Where it is. None: no lake.
+    pub path: Option<Location>,
+    /// What the environment says of the bucket's cloud, where the lake is in a bucket.
+    pub cloud: Cloud,
     /// Daily snapshots older than this are thinned to one a month.
     pub keep_daily: Duration,
     /// How ids are written.
@@ -185,7 +189,8 @@ pub struct Lake {
 impl Default for Lake {
     fn default() -> Self {
         Self {
-            path: Some(PathBuf::from("data/lake")),
+            path: Some(PathBuf::from("data/lake").into()),
+            cloud: Cloud::default(),
             keep_daily: Duration::from_hours(9600),
             uuid_encoding: UuidEncoding::String,
         }

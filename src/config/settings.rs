@@ -4,11 +4,10 @@
 //! to be shown.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::value::{Raw, Wrong, quote, show_bytes, show_duration, show_real};
-use super::{Config, Dialect, UuidEncoding};
+use super::{Config, Dialect, Location, UuidEncoding};
 
 /// One setting.
 pub(super) struct Setting {
@@ -182,13 +181,12 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         key: "lake.path",
         take: |config, raw| {
-            let path = raw.optional().map(Raw::path).transpose()?;
-            config.lake.path = path.map(PathBuf::from);
+            config.lake.path = raw.optional().map(Location::parse).transpose()?;
             Ok(())
         },
         show: |config| {
-            let path = config.lake.path.as_deref();
-            quote(&path.map(|path| path.to_string_lossy()).unwrap_or_default())
+            let path = config.lake.path.as_ref();
+            quote(&path.map(ToString::to_string).unwrap_or_default())
         },
     },
     Setting {

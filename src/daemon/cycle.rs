@@ -50,14 +50,20 @@ impl Cycled {
 
 /// Looks for whatever can be found wrong before anything is asked for: credentials, and the place of
 /// the lake. Of the mirror, opening it says all there is to say.
-pub fn check(config: &Config) -> Result<(), Error> {
+pub async fn check(config: &Config) -> Result<(), Error> {
     config.credentials()?;
     if config.lake.path.is_none() {
         return Ok(());
     }
-    match lake::check(&config.lake) {
+    let lake = config.lake.clone();
+    match blocking(move || lake::check(&lake)).await {
         // Who publishes holds the mirror too, and the mirror knows who that is.
         Err(lake::Error::Held { .. }) | Ok(()) => Ok(()),
+        // What the API has to tell is not to be had again; a network that is down may be up by then.
+        Err(error) if error.may_pass() => {
+            tracing::warn!(%error, "the run goes on; publishing may fail at its end");
+            Ok(())
+        }
         Err(error) => Err(error.into()),
     }
 }

@@ -56,7 +56,7 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<Exit, Error> {
     let told_to_stop = stop.clone();
-    let mut daemon = Daemon::new(load, clock, live, stop)?;
+    let mut daemon = Daemon::new(load, clock, live, stop).await?;
     let mut hangups = signals::hangups().map_err(Error::set_up("signals"))?;
     let mut heartbeat = Heartbeat::start().await?;
     daemon.serve_pages().await;
@@ -96,14 +96,14 @@ struct Daemon {
 
 impl Daemon {
     /// Whatever can be found wrong before the first cycle is found here.
-    fn new(
+    async fn new(
         load: Load,
         clock: Clock,
         live: Arc<Live>,
         stop: CancellationToken,
     ) -> Result<Self, Error> {
         let config = Arc::new(load()?);
-        cycle::check(&config)?;
+        cycle::check(&config).await?;
         let now = clock.now();
         let last_run = last_run(&config)?;
         Ok(Self {

@@ -1,14 +1,15 @@
 //! When the daemon is alive: it moves, or stands still for no longer than it may.
 //!
-//! Pure. A run may be silent for as long as the settings let it wait for the server; beyond that
-//! it hangs, and whoever watches the daemon is no longer told that all is well. Between runs the
-//! heartbeat itself is the sign of life.
+//! Pure. A run may be silent for as long as the settings let it wait for the server, or a bucket
+//! may take to answer; beyond that it hangs, and whoever watches the daemon is no longer told that
+//! all is well. Between runs the heartbeat itself is the sign of life.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::config::Config;
+use crate::lake;
 use crate::report::Stage;
 
 /// What a run may take beyond its waits and its requests: a commit, a backoff, a slow disk.
@@ -29,7 +30,8 @@ impl Watchdog {
     /// Watches runs under these settings.
     pub(super) fn new(config: &Config, now: Instant) -> Self {
         Self {
-            silence_max: config.pace.wait_max + config.api.request_timeout + GRACE,
+            silence_max: (config.pace.wait_max + config.api.request_timeout).max(lake::SILENCE_MAX)
+                + GRACE,
             seen: None,
             since: now,
         }

@@ -1,16 +1,29 @@
 //! `analytics.sql`: the lake as views, for `duckdb -init`.
+//!
+//! Of a folder it names the generation's files. Of a bucket it can't: whoever has fetched it has it
+//! for longer than a generation stands. There it reads the manifest when it is run, once, and all
+//! views name the files that stood there.
 
 use std::fmt::Write;
 use std::path::Path;
 
+use crate::config::Location;
+
 use super::manifest::{Entry, Manifest};
 use super::table::Table;
 
-/// The script for the generation of `manifest`, in the folder `lake`.
-pub(super) fn text(lake: &Path, manifest: &Manifest) -> String {
-    let mut sql = head(lake, manifest);
+/// The script for the lake `lake`, which now has the generation of `manifest`.
+pub(super) fn text(lake: &Location, manifest: &Manifest) -> String {
+    let mut sql = match lake {
+        Location::Folder(path) => head(path, manifest),
+        Location::Bucket(url) => head_of_bucket(url.as_str()),
+    };
     for table in Table::ALL {
-        sql.push_str(&view(table, manifest));
+        let files = match lake {
+            Location::Folder(_) => named(table, manifest),
+            Location::Bucket(_) => format!("getvariable('{}')", variable(table)),
+        };
+        sql.push_str(&view(table, &files));
     }
     sql.push_str(AS_OF);
     sql
@@ -35,8 +48,52 @@ fn head(lake: &Path, manifest: &Manifest) -> String {
     )
 }
 
-fn view(table: Table, manifest: &Manifest) -> String {
-    let name = table.view();
+/// It names no generation: it is the same as long as the columns are.
+fn head_of_bucket(url: &str) -> String {
+    let mut sql = format!(
+        "-- The lake as views. Fetch this file once, then: duckdb -init analytics.sql
+-- It reads {url}/manifest.json, once, and the views name the files of the generation that stood
+-- there. These stay while one newer generation is published; after the next one the views
+-- fail, and never mix two. Then start again, or: .read analytics.sql
+--
+-- A bucket that is not public wants a secret, made once:
+--   CREATE PERSISTENT SECRET ({secret});
+
+SET TimeZone = 'UTC';
+
+-- Where the lake is. Where it was copied or moved, say so here.
+SET VARIABLE lake = '{url}';
+
+SET VARIABLE files = (
+  SELECT files FROM read_json(getvariable('lake') || '/manifest.json',
+    columns = {{files: 'STRUCT(\"table\" VARCHAR, path VARCHAR)[]'}}));
+",
+        secret = match url.split_once(':') {
+            Some(("gs", _)) => "TYPE gcs, KEY_ID '…', SECRET '…'",
+            Some(("az", _)) => "TYPE azure, PROVIDER credential_chain, ACCOUNT_NAME '…'",
+            _ => "TYPE s3, PROVIDER credential_chain",
+        },
+    );
+    for table in Table::ALL {
+        write!(
+            sql,
+            "SET VARIABLE {variable} = [getvariable('lake') || '/' || file.path
+  FOR file IN getvariable('files') IF file.\"table\" = '{folder}'];
+",
+            variable = variable(table),
+            folder = table.folder(),
+        )
+        .expect("a string takes all text");
+    }
+    sql
+}
+
+fn variable(table: Table) -> String {
+    format!("{}_files", table.view())
+}
+
+/// The table's files, each by its name.
+fn named(table: Table, manifest: &Manifest) -> String {
     let files: Vec<String> = pinned(table, manifest)
         .iter()
         .map(|path| {
@@ -46,9 +103,13 @@ fn view(table: Table, manifest: &Manifest) -> String {
             )
         })
         .collect();
+    format!("[\n{}\n  ]", files.join(",\n"))
+}
+
+fn view(table: Table, files: &str) -> String {
+    let name = table.view();
     let mut sql = format!(
-        "\nCREATE OR REPLACE VIEW {name} AS\n  SELECT * FROM read_parquet([\n{files}\n  ]{options});\n",
-        files = files.join(",\n"),
+        "\nCREATE OR REPLACE VIEW {name} AS\n  SELECT * FROM read_parquet({files}{options});\n",
         options = options(table),
     );
     comment(&mut sql, "VIEW", name, table.meaning());

@@ -2,14 +2,20 @@
 
 use std::fmt::Write;
 
+use crate::config::Location;
+
 use super::column::{Column, Source};
 use super::manifest::Manifest;
 use super::table::Table;
 
 /// The data dictionary. It names no file and no instant: it changes when the tables do.
-pub(super) fn text(manifest: &Manifest) -> String {
+pub(super) fn text(lake: &Location, manifest: &Manifest) -> String {
+    let reading = match lake {
+        Location::Folder(_) => OF_FOLDER,
+        Location::Bucket(_) => OF_BUCKET,
+    };
     let mut text = format!(
-        "{INTRODUCTION}\nIds are written as {}.\n",
+        "{INTRODUCTION}\n{reading}\n{PROMISES}\nIds are written as {}.\n",
         if manifest.uuid_encoding == "native" {
             "Parquet's UUID type (`tier_id` and `owner_user_id`, which the API may fill with \
              anything, are text)"
@@ -18,13 +24,13 @@ pub(super) fn text(manifest: &Manifest) -> String {
         }
     );
     for table in Table::ALL {
-        text.push_str(&section(table));
+        text.push_str(&section(lake, table));
     }
     text
 }
 
-fn section(table: Table) -> String {
-    let mut text = format!("\n## {}\n\n{}\n\n", path(table), table.meaning());
+fn section(lake: &Location, table: Table) -> String {
+    let mut text = format!("\n## {}\n\n{}\n\n", path(lake, table), table.meaning());
     if let Some(partition) = table.partition() {
         writeln!(
             text,
@@ -62,10 +68,10 @@ fn row(column: &Column) -> String {
     )
 }
 
-fn path(table: Table) -> String {
-    match table {
-        Table::Current => "current/customers.parquet".to_owned(),
-        other => match other.partition() {
+fn path(lake: &Location, table: Table) -> String {
+    match (table, lake) {
+        (Table::Current, Location::Folder(_)) => "current/customers.parquet".to_owned(),
+        (other, _) => match other.partition() {
             Some(column) => format!("{}/{column}=…/", other.folder()),
             None => format!("{}/", other.folder()),
         },
@@ -75,18 +81,30 @@ fn path(table: Table) -> String {
 const INTRODUCTION: &str = "# Customers
 
 Made by twsync from the ThreatWinds billing API; replaced as a whole whenever it is published. Write
-nothing into this folder.
+nothing in here.
 
 - `manifest.json` says which generation this is, of which instant, how much was proved of it
   (`grade`), and names every file with its rows, size and SHA-256.
 - `analytics.sql` opens all tables as views: `duckdb -init analytics.sql`.
 - `datapackage.json` describes the tables to machines.
+";
 
+const OF_FOLDER: &str = "\
 All tables of a generation are of the same instant. A file's name is made of its contents: a query
 that runs while a new generation is published reads the files that it opened, or fails because one is
 gone; then run it again. For a query over many files that must be of one generation,
 take the files' names from `manifest.json`, as `analytics.sql` does.
+";
 
+const OF_BUCKET: &str = "\
+All tables of a generation are of the same instant. **Take the files' names from `manifest.json`**, as
+`analytics.sql` does, and never from a listing: the bucket also holds the files of the generation
+before, and a listing of a table's folder shows both, customers twice. No file is ever
+written twice, and what a manifest names stays until the generation after the next is published;
+a query that takes longer fails because a file is gone. Then run it again from the manifest on.
+";
+
+const PROMISES: &str = "\
 A past day's, a past month's file never changes, unless a change of that time came to light later.
 Columns may be added at the end (read with `union_by_name` or its like); none is renamed, dropped
 or given another type.

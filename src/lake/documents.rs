@@ -1,6 +1,6 @@
 //! The documents at the lake's top, all made from the tables' columns and the generation's files.
 
-use std::path::Path;
+use crate::config::Location;
 
 use super::Error;
 use super::manifest::{MANIFEST, Manifest};
@@ -15,9 +15,9 @@ const DATAPACKAGE: &str = "datapackage.json";
 pub(super) const DOCUMENTS: [&str; 4] = [MANIFEST, ANALYTICS, README, DATAPACKAGE];
 
 /// Writes them all; the manifest last.
-pub(super) fn write(stage: &Stage<'_>, lake: &Path, manifest: &Manifest) -> Result<(), Error> {
+pub(super) fn write(stage: &Stage<'_>, lake: &Location, manifest: &Manifest) -> Result<(), Error> {
     stage.document(ANALYTICS, &analytics::text(lake, manifest))?;
-    stage.document(README, &dictionary::text(manifest))?;
+    stage.document(README, &dictionary::text(lake, manifest))?;
     stage.document(DATAPACKAGE, &datapackage::text(manifest))?;
     stage.document(MANIFEST, &manifest.to_text())
 }

@@ -92,6 +92,28 @@ pub enum Error {
         /// The lake.
         path: PathBuf,
     },
+    /// A bucket, or the way there, refused.
+    #[error("{refusal} the lake {url}: {what}")]
+    Bucket {
+        /// The lake.
+        url: String,
+        /// In which way.
+        refusal: Refusal,
+        /// In its own words, without any secret. Not its error, which may repeat what it was sent.
+        what: String,
+    },
+    /// Another process published in the bucket while this one was at it.
+    #[error("another process has published the lake {url} meanwhile")]
+    Overtaken {
+        /// The lake, as the other process left it.
+        url: String,
+    },
+    /// The bucket overwrites what it was asked to leave alone.
+    #[error("the bucket of the lake {url} overwrites an object that is there, though asked not to")]
+    Unguarded {
+        /// The lake.
+        url: String,
+    },
     /// Parquet refused what it was given: a fault of twsync itself.
     #[error("can't encode {}", path.display())]
     Encode {
@@ -103,21 +125,94 @@ pub enum Error {
     },
 }
 
+/// In which way a bucket refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no such bucket.
+    Missing,
+    /// The credentials, or the lack of them.
+    Forbidden,
+    /// It does not have what is needed.
+    Unable,
+    /// Nobody answers, or not in a way that says more.
+    Unreachable,
+    /// What the environment says of the cloud.
+    Settings,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "there is no bucket for",
+            Self::Forbidden => "no access to",
+            Self::Unable => "the bucket can't do what is needed for",
+            Self::Unreachable => "can't get through to",
+            Self::Settings => "what the environment says will not do for",
+        })
+    }
+}
+
+impl Refusal {
+    /// What to do, where the lake is at `url`.
+    fn hint(self, url: &str) -> String {
+        let variables = variables(url);
+        match self {
+            Self::Missing => "make the bucket, or set lake.path to one that is there".to_owned(),
+            Self::Forbidden => format!(
+                "the credentials in the environment ({variables}…) must allow to list, get, put and delete there"
+            ),
+            Self::Unable => format!(
+                "conditional puts must be possible, and not switched off in the environment ({variables}…)"
+            ),
+            Self::Unreachable => format!(
+                "look at the network, and at endpoint, region and credentials in the environment ({variables}…; http:// wants {variables}ALLOW_HTTP=true); the last generation is still there"
+            ),
+            Self::Settings => format!("look at what begins with {variables} in the environment"),
+        }
+    }
+}
+
+/// What the variables of a bucket's cloud begin with.
+fn variables(url: &str) -> &'static str {
+    match url.split_once(':') {
+        Some(("gs", _)) => "GOOGLE_",
+        Some(("az", _)) => "AZURE_",
+        _ => "AWS_",
+    }
+}
+
 impl Error {
+    /// Whether it may be otherwise in a moment, without anybody's doing.
+    pub fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::Bucket {
+                refusal: Refusal::Unreachable,
+                ..
+            }
+        )
+    }
+
     /// What the process says when it ends with this.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::NoLake => Exit::Config,
+            Self::NoLake
+            | Self::Bucket {
+                refusal: Refusal::Settings,
+                ..
+            } => Exit::Config,
             Self::Mirror(source) => source.exit(),
-            Self::CannotWrite { .. } | Self::MountPoint { .. } | Self::NotAsWritten { .. } => {
-                Exit::CannotWrite
-            }
+            Self::CannotWrite { .. }
+            | Self::MountPoint { .. }
+            | Self::NotAsWritten { .. }
+            | Self::Bucket { .. }
+            | Self::Unguarded { .. } => Exit::CannotWrite,
             Self::Foreign { .. }
             | Self::Manifest { .. }
             | Self::Newer { .. }
             | Self::OtherMirror { .. } => Exit::Damaged,
             Self::Emptied { .. } => Exit::Held,
-            Self::Held { .. } => Exit::Partial,
+            Self::Held { .. } | Self::Overtaken { .. } => Exit::Partial,
             Self::Encode { .. } => Exit::Bug,
         }
     }
@@ -125,7 +220,7 @@ impl Error {
     /// What to do next, in one line.
     pub fn hint(&self) -> String {
         match self {
-            Self::NoLake => "set lake.path to a folder".to_owned(),
+            Self::NoLake => "set lake.path to a folder, or to a place in a bucket".to_owned(),
             Self::Mirror(source) => source.hint(),
             Self::CannotWrite { path, .. } => format!(
                 "look at free space, permissions and health of the disk at {}; the last generation is still there",
@@ -157,6 +252,15 @@ impl Error {
                     .to_owned()
             }
             Self::Held { .. } => "run it again when that process has ended".to_owned(),
+            Self::Bucket { url, refusal, .. } => refusal.hint(url),
+            Self::Overtaken { .. } => {
+                "let one process alone publish there; run it again where that was an accident"
+                    .to_owned()
+            }
+            Self::Unguarded { .. } => {
+                "use a storage that keeps to If-None-Match and If-Match: without them two processes could overwrite each other"
+                    .to_owned()
+            }
             Self::Encode { .. } => "this is a fault of twsync; please report it".to_owned(),
         }
     }

@@ -15,9 +15,11 @@
 
 mod analytics;
 mod batch;
+mod bucket;
 mod calendar;
 mod cell;
 mod changes;
+mod cloud;
 pub mod column;
 mod comparison;
 mod daily;
@@ -30,7 +32,10 @@ mod encoder;
 mod error;
 mod fields;
 mod history;
+mod home;
 mod manifest;
+mod names;
+mod objects;
 mod place;
 mod previous;
 mod provenance;
@@ -48,6 +53,7 @@ mod writer;
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use uuid::{NoContext, Uuid};
@@ -59,15 +65,18 @@ use crate::report::{self, Live, Report};
 
 use calendar::Day;
 use history::History;
+use home::Home;
 use manifest::Manifest;
-use place::Place;
 use previous::Previous;
 use source::{News, Source};
 use stage::Stage;
 use table::{SCHEMA_VERSION, Table};
 
-pub use error::Error;
+pub use error::{Error, Refusal};
 pub use verify::{Finding, verify};
+
+/// The longest that publishing may go without a sign of life: a bucket may take so long to answer.
+pub const SILENCE_MAX: Duration = cloud::SILENCE_MAX;
 
 /// A generation that is now in the lake.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,9 +107,8 @@ pub fn publish(
     clock: &Clock,
     live: &Live,
 ) -> Result<Published, Error> {
-    let path = settings.path.as_deref().ok_or(Error::NoLake)?;
-    let place = Place::open(path)?;
-    let previous = Previous::read(place.lake())?;
+    let home = Home::open(settings, mirror)?;
+    let previous = home.current()?;
     let reader = Reader::open(mirror)?;
     let snapshot = reader.snapshot()?;
     let source = Source::new(&snapshot, run, clock, live)?;
@@ -110,28 +118,27 @@ pub fn publish(
     }
 
     let generation = generation_id(source.instant);
-    let root = place.stage(&generation)?;
+    let root = home.stage(&generation)?;
     let ground = ground(&source, previous.as_ref(), settings.uuid_encoding)?;
-    let mut stage = Stage::new(root, settings.uuid_encoding, ground.map(|(it, _)| it));
+    let (encoding, names) = (settings.uuid_encoding, home.names(&generation));
+    let mut stage = Stage::new(root, encoding, names, ground.map(|(it, _)| it));
     let days = days::wanted(&source, previous.as_ref(), settings.keep_daily);
     write_tables(&mut stage, &source, ground, &days)?;
-    let manifest = manifest(&stage, &source, generation, settings.uuid_encoding);
-    documents::write(&stage, place.lake(), &manifest)?;
+    let manifest = manifest(&stage, &source, generation, encoding);
+    documents::write(&stage, &home.location(), &manifest)?;
     fail::fail_point!("lake-staging");
 
     let published = published(&stage, &manifest);
-    place.exchange(&stage.seal()?)?;
+    home.take(stage, &manifest, live)?;
     Ok(published)
 }
 
 /// Whether a generation could be published: the place is there or can be made, can be written, is
 /// nobody else's, and what is in it is a lake. For the start, before anything was asked for.
+///
+/// It blocks, and a bucket may take its time: call it on a thread of its own.
 pub fn check(settings: &config::Lake) -> Result<(), Error> {
-    let path = settings.path.as_deref().ok_or(Error::NoLake)?;
-    let place = Place::open(path)?;
-    Previous::read(place.lake())?;
-    let trial = place.stage("trial")?;
-    std::fs::remove_dir(&trial).map_err(Error::io(&trial))
+    home::try_out(settings)
 }
 
 /// The generation before, as far as its files can be kept, and what came in since. Files with ids

@@ -1,6 +1,6 @@
 //! The generation that is in the lake now: what a new one may keep of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,10 +15,19 @@ use super::table::Table;
 
 /// The lake's current generation.
 pub(super) struct Previous {
-    /// The lake's folder.
+    /// The lake's folder, or what stands for it.
     pub(super) lake: PathBuf,
     /// What it says of itself.
     pub(super) manifest: Manifest,
+    files: Files,
+}
+
+/// Where its files are.
+enum Files {
+    /// In the lake's folder.
+    InFolder,
+    /// In a bucket, where they were seen, of these sizes.
+    InBucket(BTreeMap<String, u64>),
 }
 
 impl Previous {
@@ -39,9 +48,23 @@ impl Previous {
         let previous = Self {
             lake: lake.to_owned(),
             manifest: Manifest::parse(&path, &text)?,
+            files: Files::InFolder,
         };
         previous.refuse_foreign()?;
         Ok(Some(previous))
+    }
+
+    /// The generation in a bucket where objects of these sizes were seen.
+    pub(super) fn in_bucket(
+        lake: PathBuf,
+        manifest: Manifest,
+        sizes: BTreeMap<String, u64>,
+    ) -> Self {
+        Self {
+            lake,
+            manifest,
+            files: Files::InBucket(sizes),
+        }
     }
 
     /// The newest day that it speaks of.
@@ -61,21 +84,37 @@ impl Previous {
             .find(|entry| entry.part == part && self.is_there(entry))
     }
 
-    /// The very same file, if it is there and as long as it should be.
+    /// The file of the same content in the same part of the same table, under whatever name, if it is
+    /// there and as long as it should be.
     pub(super) fn file(&self, entry: &Entry) -> Option<&Entry> {
-        self.manifest
-            .files
-            .iter()
-            .find(|it| *it == entry && self.is_there(it))
+        let same = |it: &&Entry| {
+            let path = entry.path.clone();
+            *entry
+                == Entry {
+                    path,
+                    ..(*it).clone()
+                }
+        };
+        let mut files = self.manifest.files.iter().filter(same);
+        files.find(|it| self.is_there(it))
     }
 
-    /// Where a file is.
-    pub(super) fn path(&self, entry: &Entry) -> PathBuf {
-        self.lake.join(&entry.path)
+    /// Where a file is; none where it is not on this machine.
+    pub(super) fn path(&self, entry: &Entry) -> Option<PathBuf> {
+        match self.files {
+            Files::InFolder => Some(self.lake.join(&entry.path)),
+            Files::InBucket(_) => None,
+        }
     }
 
     fn is_there(&self, entry: &Entry) -> bool {
-        fs::metadata(self.path(entry)).is_ok_and(|there| there.len() == entry.bytes)
+        match &self.files {
+            Files::InFolder => {
+                let there = fs::metadata(self.lake.join(&entry.path));
+                there.is_ok_and(|there| there.len() == entry.bytes)
+            }
+            Files::InBucket(sizes) => sizes.get(&entry.path) == Some(&entry.bytes),
+        }
     }
 
     fn refuse_foreign(&self) -> Result<(), Error> {

@@ -14,6 +14,7 @@ use super::Error;
 use super::cell::Cell;
 use super::digest;
 use super::manifest::Entry;
+use super::names::Names;
 use super::place;
 use super::previous::Previous;
 use super::provenance::Stamp;
@@ -21,13 +22,11 @@ use super::shape::Shape;
 use super::table::Table;
 use super::writer::{FileWriter, Written};
 
-/// Hexadecimal digits of a file's SHA-256 in its name: 64 bits, among the few files of a folder.
-const NAME_DIGITS: usize = 16;
-
 /// A generation in the making.
 pub(super) struct Stage<'previous> {
     root: Root,
     encoding: UuidEncoding,
+    names: Names,
     previous: Option<&'previous Previous>,
     entries: Vec<Entry>,
     begun: u32,
@@ -68,11 +67,13 @@ impl<'previous> Stage<'previous> {
     pub(super) fn new(
         root: PathBuf,
         encoding: UuidEncoding,
+        names: Names,
         previous: Option<&'previous Previous>,
     ) -> Self {
         Self {
             root: Root(Some(root)),
             encoding,
+            names,
             previous,
             entries: Vec::new(),
             begun: 0,
@@ -138,7 +139,8 @@ impl<'previous> Stage<'previous> {
     }
 
     /// Ends a file and puts it in its place, under a name made of what is in it. Where the previous
-    /// generation has the same file, that one is kept, so that it stays one file on disk.
+    /// generation has the same file, that one is kept, so that it stays one file on disk, or under
+    /// one name in a bucket.
     pub(super) fn finish(&mut self, file: StagedFile, stamp: Stamp) -> Result<Entry, Error> {
         let StagedFile {
             table,
@@ -147,7 +149,7 @@ impl<'previous> Stage<'previous> {
             writer,
         } = file;
         let written = writer.finish(stamp)?;
-        let entry = entry(table, &part, &written);
+        let entry = self.entry(table, &part, &written);
         if self.keep_if_same(&entry)? {
             fs::remove_file(&path).map_err(Error::io(&path))?;
         } else {
@@ -169,7 +171,9 @@ impl<'previous> Stage<'previous> {
         let Some(entry) = previous.part(table, part) else {
             return Ok(false);
         };
-        self.link(&previous.path(entry), entry)?;
+        if let Some(path) = previous.path(entry) {
+            self.link(&path, entry)?;
+        }
         self.entries.push(entry.clone());
         Ok(true)
     }
@@ -181,12 +185,12 @@ impl<'previous> Stage<'previous> {
         table: Table,
         part: &str,
     ) -> Result<(), Error> {
-        let second = Entry {
-            path: path_of(table, part, &entry.sha256),
+        let second = self.as_kept(Entry {
+            path: self.names.path(table, part, &entry.sha256),
             table: table.folder().to_owned(),
             part: part.to_owned(),
             ..entry.clone()
-        };
+        });
         self.link(&self.root().join(&entry.path), &second)?;
         self.entries.push(second);
         Ok(())
@@ -206,6 +210,23 @@ impl<'previous> Stage<'previous> {
         Ok(self.root.0.take().expect("the folder is handed over once"))
     }
 
+    fn entry(&self, table: Table, part: &str, written: &Written) -> Entry {
+        self.as_kept(Entry {
+            path: self.names.path(table, part, &written.sha256),
+            table: table.folder().to_owned(),
+            part: part.to_owned(),
+            rows: written.rows,
+            bytes: written.bytes,
+            sha256: written.sha256.clone(),
+        })
+    }
+
+    /// The entry under the name that the previous generation has for this content, where it has it.
+    fn as_kept(&self, entry: Entry) -> Entry {
+        let kept = self.previous.and_then(|previous| previous.file(&entry));
+        kept.cloned().unwrap_or(entry)
+    }
+
     fn keep_if_same(&self, entry: &Entry) -> Result<bool, Error> {
         let Some(previous) = self.previous else {
             return Ok(false);
@@ -213,7 +234,9 @@ impl<'previous> Stage<'previous> {
         let Some(same) = previous.file(entry) else {
             return Ok(false);
         };
-        let path = previous.path(same);
+        let Some(path) = previous.path(same) else {
+            return Ok(false);
+        };
         if digest::sha256_of(&path).map_err(Error::io(&path))? != entry.sha256 {
             return Ok(false);
         }
@@ -234,30 +257,6 @@ impl<'previous> Stage<'previous> {
         let target = self.root().join(&entry.path);
         place::make_folder(target.parent().expect("a table's file is in a folder"))?;
         Ok(target)
-    }
-}
-
-fn entry(table: Table, part: &str, written: &Written) -> Entry {
-    Entry {
-        path: path_of(table, part, &written.sha256),
-        table: table.folder().to_owned(),
-        part: part.to_owned(),
-        rows: written.rows,
-        bytes: written.bytes,
-        sha256: written.sha256.clone(),
-    }
-}
-
-/// Where a file belongs. Names are made of contents, so that a name never stands for two contents:
-/// a reader that listed one generation and opens another's files fails, and mixes nothing.
-fn path_of(table: Table, part: &str, sha256: &str) -> String {
-    let folder = table.folder();
-    let unique = &sha256[..NAME_DIGITS];
-    match table {
-        Table::Current => format!("{folder}/customers.parquet"),
-        Table::Snapshot => format!("{folder}/snapshot_date={part}/{unique}.parquet"),
-        Table::Changes => format!("{folder}/month={}/{part}-{unique}.parquet", &part[..7]),
-        Table::History | Table::Daily | Table::Runs => format!("{folder}/{part}-{unique}.parquet"),
     }
 }
 

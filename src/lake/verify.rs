@@ -20,13 +20,14 @@ use super::cell::Cell;
 use super::comparison::Comparison;
 use super::daily::Daily;
 use super::fields::id_bytes;
+use super::home::Opened;
 use super::manifest::{Entry, Manifest};
 use super::previous::Previous;
 use super::rows::{Position, Rows};
 use super::sorter::Sorter;
 use super::state::{State, touched_at};
 use super::table::Table;
-use super::{Error, changes, digest, history, place, runs};
+use super::{Error, changes, digest, history, runs};
 
 /// Something that is wrong: where, and what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +60,6 @@ impl Finding {
 /// Looks for what is wrong: files that are not as the manifest says, a mirror that contradicts
 /// itself, tables that are not what the mirror makes of them. Empty where all is well.
 pub fn verify(settings: &config::Lake, mirror: &Path) -> Result<Vec<Finding>, Error> {
-    let path = settings.path.as_deref().ok_or(Error::NoLake)?;
     let reader = Reader::open(mirror)?;
     let snapshot = reader.snapshot()?;
     let mut findings: Vec<Finding> = snapshot
@@ -67,8 +67,8 @@ pub fn verify(settings: &config::Lake, mirror: &Path) -> Result<Vec<Finding>, Er
         .into_iter()
         .map(|fault| Finding::new("mirror", fault))
         .collect();
-    let lake = place::resolve(path)?;
-    let Some(published) = Previous::read(&lake)? else {
+    let opened = Opened::now(settings)?;
+    let Some(published) = Previous::read(opened.folder())? else {
         findings.push(Finding::new("lake", "nothing was published yet"));
         return Ok(findings);
     };
@@ -77,8 +77,12 @@ pub fn verify(settings: &config::Lake, mirror: &Path) -> Result<Vec<Finding>, Er
         let verifier = Verifier::new(&published, &snapshot);
         findings.extend(verifier.tables()?);
     }
-    if Previous::read(&lake)?.is_none_or(|now| now.manifest != published.manifest) {
-        return Err(Error::Held { path: lake });
+    if opened
+        .manifest_now()?
+        .is_none_or(|now| now != published.manifest)
+    {
+        let path = opened.name();
+        return Err(Error::Held { path });
     }
     Ok(findings)
 }
@@ -86,7 +90,7 @@ pub fn verify(settings: &config::Lake, mirror: &Path) -> Result<Vec<Finding>, Er
 /// Every file against the manifest: there, as long, the same bytes, as many rows.
 fn files(published: &Previous) -> Vec<Finding> {
     let check = |entry: &Entry| {
-        file(&published.path(entry), entry)
+        file(&published.lake.join(&entry.path), entry)
             .err()
             .map(|what| Finding::new(&entry.path, what))
     };

@@ -28,7 +28,7 @@ pub struct Overview {
     pub now: Timestamp,
     /// The database file.
     pub mirror: String,
-    /// The lake's folder; none where there is none.
+    /// Where the lake is; none where there is none.
     pub lake: Option<String>,
     /// True where the data is older than the schedule promises: no run saw everybody yet, or the
     /// newest that did speaks of a time before [`Self::late_before`]. A run that fails makes
@@ -136,7 +136,7 @@ impl Overview {
             version: env!("CARGO_PKG_VERSION"),
             now,
             mirror: config.mirror.path.display().to_string(),
-            lake: (config.lake.path.as_ref()).map(|path| path.display().to_string()),
+            lake: config.lake.path.as_ref().map(ToString::to_string),
             stale: is_stale(as_of, late_before),
             attention: Vec::new(),
             grade: good.as_ref().and_then(|run| run.grade),

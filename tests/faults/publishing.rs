@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use twsync::config::Location;
 use twsync::lake::{self, Error, Published};
 use twsync::report::{Exit, Live};
 use twsync::sandbox::{On, Place, Rule};
@@ -30,7 +31,13 @@ fn publish(copying: &Copying) -> Result<Published, Error> {
 }
 
 fn folder(copying: &Copying) -> &Path {
-    copying.config.lake.path.as_deref().unwrap()
+    copying
+        .config
+        .lake
+        .path
+        .as_ref()
+        .and_then(Location::folder)
+        .unwrap()
 }
 
 fn rows(file: File) -> usize {

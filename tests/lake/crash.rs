@@ -58,7 +58,7 @@ fn a_lake_that_its_owner_took_away_is_not_brought_back() {
     fs::rename(world.lake(), world.folder().join("kept")).expect("a rename");
     let mut younger = World::new();
     younger.find(&customers(0..3));
-    younger.settings.path = Some(world.lake());
+    younger.settings.path = Some(world.lake().into());
     assert_eq!(younger.publish().customers, 3);
     assert_eq!(younger.verify(), []);
 }

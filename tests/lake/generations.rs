@@ -270,7 +270,7 @@ fn a_lake_of_another_mirror_is_left_alone() {
     world.publish();
     let mut younger = World::new();
     younger.find(&customers(0..3));
-    younger.settings.path = Some(world.lake());
+    younger.settings.path = Some(world.lake().into());
     let error = younger.try_publish().expect_err("it would lose history");
     assert_eq!(error.exit(), Exit::Damaged);
     assert_eq!(world.verify(), []);

@@ -51,6 +51,6 @@ fn settings(url: &str, folder: &Path) -> Config {
     config.pace.burst = 1_000_000;
     config.pace.in_flight_max = 1;
     config.mirror.path = folder.join("mirror.db");
-    config.lake.path = Some(folder.join("lake"));
+    config.lake.path = Some(folder.join("lake").into());
     config
 }

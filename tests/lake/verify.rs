@@ -87,7 +87,7 @@ fn a_lake_of_another_mirror_is_found_row_by_row() {
         .at("2026-02-03T10:00:00Z")
         .find(&[with_members(7, 98)]);
     other.lose(&[id(3)]);
-    other.settings.path = Some(one.lake());
+    other.settings.path = Some(one.lake().into());
     let findings = other.verify();
     let current = findings
         .iter()

@@ -31,7 +31,7 @@ impl World {
         let folder = tempfile::tempdir().expect("a folder");
         let mirror = Mirror::open(&folder.path().join("mirror.db")).expect("a mirror");
         let settings = config::Lake {
-            path: Some(folder.path().join("lake")),
+            path: Some(folder.path().join("lake").into()),
             ..config::Lake::default()
         };
         Self {
@@ -162,7 +162,7 @@ impl World {
     /// The same mirror with another lake, which is not there yet.
     pub(crate) fn with_lake<T>(&mut self, name: &str, act: impl FnOnce(&Self, &Path) -> T) -> T {
         let path = self.folder.path().join(name);
-        let before = self.settings.path.replace(path.clone());
+        let before = self.settings.path.replace(path.clone().into());
         let answer = act(self, &path);
         self.settings.path = before;
         answer

@@ -55,7 +55,7 @@ impl Copying {
         config.pace.requests_per_second = 1e9;
         config.pace.burst = 1_000_000;
         config.mirror.path = folder.path().join("mirror.db");
-        config.lake.path = Some(folder.path().join("lake"));
+        config.lake.path = Some(folder.path().join("lake").into());
         let start: Timestamp = "2026-11-01T12:00:00Z".parse().unwrap();
         let (clock, hands) = Clock::still(start);
         Self {

@@ -1,4 +1,4 @@
-//! What can be looked at without a request: settings, credentials, mirror, lake, clock.
+//! What can be looked at without asking the API: settings, credentials, mirror, lake, clock.
 
 use std::path::Path;
 
@@ -10,18 +10,19 @@ use rustix::io::Errno;
 use super::super::Failure;
 use super::super::words::{counted, instant};
 use super::Line;
-use crate::config::{Config, Credentials, Origin, Settings};
+use crate::config::{self, Config, Credentials, Location, Origin, Settings};
+use crate::lake;
 use crate::mirror::{self, Mirror, Reader};
 use crate::report::Exit;
 
 /// Less free space than this is said; a run that fills the disk loses nothing, but stops.
 const FREE_BYTES_MIN: u64 = 1 << 30;
 
-/// Looks at all of it, whatever comes of one.
+/// Looks at all of it, whatever comes of one. It may take its time where the lake is in a bucket.
 pub(super) fn look(settings: &Settings) -> Vec<Line> {
     let config = &settings.config;
     let mut lines = vec![sources(settings), credentials(config), mirror(config)];
-    lines.extend(config.lake.path.as_deref().map(|path| place("lake", path)));
+    lines.extend(lake(&config.lake));
     lines.push(clock(config));
     lines
 }
@@ -69,6 +70,17 @@ fn mirror(config: &Config) -> Line {
         }
         Err(error) => Line::wrong("mirror", &error.into()),
     }
+}
+
+fn lake(settings: &config::Lake) -> Option<Line> {
+    let url = match settings.path.as_ref()? {
+        Location::Folder(path) => return Some(place("lake", path)),
+        Location::Bucket(url) => url,
+    };
+    Some(match lake::check(settings) {
+        Ok(()) => Line::good("lake", format!("{url}; it can be listed, read and written")),
+        Err(error) => Line::wrong("lake", &error.into()),
+    })
 }
 
 /// Whether there is room and the right to write where `path` is, or will be.

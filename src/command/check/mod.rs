@@ -1,7 +1,8 @@
 //! `twsync check`: what must be right before twsync is trusted, one line each, with what to do.
 //!
 //! Every line is looked at, whatever the others say; the exit code is that of the first that is
-//! wrong. Nothing is written, and of the API one page is asked for.
+//! wrong. Of the API one page is asked for. Nothing is written, but in a bucket an empty object, which
+//! is removed again: nothing else says whether that is allowed.
 
 mod here;
 mod server;
@@ -9,6 +10,7 @@ mod server;
 use std::fmt::Write as _;
 
 use serde::Serialize;
+use tokio::task::spawn_blocking;
 
 use super::words::{BOLD, DIM, GREEN, RED, YELLOW, tame};
 use super::{Failure, Terminal};
@@ -73,7 +75,9 @@ impl Line {
 
 pub(super) async fn run(settings: Settings, terminal: &Terminal) -> Result<Exit, Failure> {
     let config = &settings.config;
-    let mut lines = here::look(&settings);
+    let here = settings.clone();
+    let looked = spawn_blocking(move || here::look(&here));
+    let mut lines = looked.await.expect("a panic ends the process");
     if config.credentials().is_ok() {
         lines.extend(server::ask(config).await?);
     }

@@ -1,0 +1,13 @@
+//! A lake in a bucket, held against a storage that speaks S3: `tests/readers/storage.py`.
+
+#[path = "../program/mod.rs"]
+mod program;
+mod program_runs;
+mod publishing;
+mod races;
+mod readers;
+mod refusals;
+mod storage;
+#[path = "../lake/world.rs"]
+#[allow(dead_code, reason = "the tests of the binary `lake` use more of it")]
+mod world;

@@ -1,0 +1,87 @@
+//! What the programs that analysts use make of a lake in a bucket.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command};
+
+use crate::storage::{BUCKET, Storage, python, python_with_httpfs, script};
+use crate::world::{World, customers, id, with_members};
+
+fn start(script: &mut Command, storage: &Storage, stop: Option<&Path>) -> Child {
+    let url = format!("s3://{BUCKET}/lake");
+    let script = script.args([&url, &storage.url]).args(stop);
+    script.spawn().expect("python starts")
+}
+
+fn ends_well(mut reader: Child) {
+    assert!(
+        reader.wait().expect("python ends").success(),
+        "the reader found a fault"
+    );
+}
+
+/// Several days and months, with every kind of change.
+fn publish(storage: &Storage) {
+    let mut world = World::new();
+    storage.hosts(&mut world);
+    world.at("2025-12-30T10:00:00Z").find(&customers(0..400));
+    world
+        .at("2026-01-30T10:00:00Z")
+        .find(&[with_members(7, 99)]);
+    world.publish();
+    world.at("2026-02-02T10:00:00Z").lose(&[id(3), id(4)]);
+    world.publish();
+    world.at("2026-02-03T10:00:00Z").find(&customers(390..450));
+    world.publish();
+    assert_eq!(world.verify(), []);
+}
+
+#[test]
+fn pyarrow_and_polars_read_it_from_the_manifest_on() {
+    let (Some(python), Some(storage)) = (python(), Storage::start()) else {
+        return;
+    };
+    publish(&storage);
+    ends_well(start(
+        &mut script(&python, "read_bucket.py"),
+        &storage,
+        None,
+    ));
+}
+
+#[test]
+fn duckdb_reads_it_by_the_lakes_own_script() {
+    let (Some(python), Some(storage)) = (python(), Storage::start()) else {
+        return;
+    };
+    publish(&storage);
+    for python in [Some(python), python_with_httpfs()].into_iter().flatten() {
+        let mut script = script(&python, "read_bucket_duckdb.py");
+        ends_well(start(&mut script, &storage, None));
+    }
+}
+
+#[test]
+fn a_reader_sees_one_generation_while_others_are_published() {
+    let (Some(python), Some(storage)) = (python(), Storage::start()) else {
+        return;
+    };
+    let mut world = World::new();
+    storage.hosts(&mut world);
+    world.at("2026-01-30T10:00:00Z").find(&customers(0..40));
+    world.at("2026-02-03T10:00:00Z").publish();
+    let stop = world.folder().join("stop");
+    let reader = start(
+        &mut script(&python, "read_bucket_meanwhile.py"),
+        &storage,
+        Some(&stop),
+    );
+    let mut members = 1000;
+    for _ in 0..30 {
+        members += 1;
+        world.find(&[with_members(1, members)]);
+        world.publish();
+    }
+    fs::write(stop, "").expect("a file");
+    ends_well(reader);
+}

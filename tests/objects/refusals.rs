@@ -1,0 +1,179 @@
+//! A bucket that is not there, not ours, out of reach, or not fit.
+
+use std::net::TcpListener;
+
+use twsync::lake::{self, Error, Refusal};
+use twsync::report::{Exit, in_one_line};
+
+use crate::storage::{Storage, cloud, location};
+use crate::world::{World, customers, with_members};
+
+/// A secret that must not be seen.
+const CANARY: &str = "canary-canary-canary";
+
+/// What publishing and the check before a run are refused with; both the same.
+#[track_caller]
+fn refusal(world: &World) -> Refusal {
+    let mirror = world.folder().join("mirror.db");
+    let errors = [
+        world.try_publish().expect_err("it can't be published"),
+        lake::check(&world.settings).expect_err("and that is known before"),
+        lake::verify(&world.settings, &mirror).expect_err("nor read"),
+    ];
+    let mut refusals = errors.iter().map(|error| {
+        let said = format!("{} {} {error:?}", in_one_line(error), error.hint());
+        assert!(said.contains("s3://"), "it says where: {said}");
+        assert!(!said.contains(CANARY), "{said}");
+        match error {
+            Error::Bucket { refusal, .. } => *refusal,
+            other => panic!("{other:?}"),
+        }
+    });
+    let first = refusals.next().expect("there are three");
+    assert!(refusals.all(|it| it == first), "{errors:?}");
+    first
+}
+
+fn world() -> World {
+    let mut world = World::new();
+    world.find(&customers(0..3));
+    world
+}
+
+fn in_bucket(world: &mut World, url: &str, environment: &[(&str, &str)]) {
+    let environment: Vec<_> = environment
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    world.settings.path = Some(location(url));
+    world.settings.cloud = cloud(&environment);
+}
+
+#[test]
+fn a_bucket_that_is_not_there() {
+    let Some(storage) = Storage::start() else {
+        return;
+    };
+    let mut world = world();
+    storage.hosts(&mut world);
+    world.settings.path = Some(location("s3://nobody/lake"));
+    assert_eq!(refusal(&world), Refusal::Missing);
+    assert_eq!(
+        world.try_publish().expect_err("refused").exit(),
+        Exit::CannotWrite
+    );
+}
+
+/// This world's lake in a storage that checks signatures, for who has these credentials.
+fn guarded(storage: &Storage, world: &mut World, key: &str, secret: &str) {
+    storage.hosts(world);
+    let mut environment = storage.environment();
+    environment.push(("AWS_ACCESS_KEY_ID".to_owned(), key.to_owned()));
+    environment.push(("AWS_SECRET_ACCESS_KEY".to_owned(), secret.to_owned()));
+    world.settings.cloud = cloud(&environment);
+}
+
+#[test]
+fn wrong_credentials() {
+    let Some(storage) = Storage::start() else {
+        return;
+    };
+    let keys = storage.order("guarded");
+    let (key, secret) = keys.split_once(' ').expect("a key and its secret");
+    let mut world = world();
+    guarded(&storage, &mut world, key, CANARY);
+    assert_eq!(refusal(&world), Refusal::Forbidden);
+    guarded(&storage, &mut world, "AKIAAAAAAAAAAAAAAAAA", CANARY);
+    assert_eq!(refusal(&world), Refusal::Forbidden);
+    guarded(&storage, &mut world, key, secret);
+    world.publish();
+    assert_eq!(world.verify(), []);
+}
+
+#[test]
+fn credentials_that_may_only_read() {
+    let Some(storage) = Storage::start() else {
+        return;
+    };
+    let mut world = world();
+    storage.hosts(&mut world);
+    world.publish();
+    world.find(&[with_members(1, 99)]);
+    let before = storage.manifest();
+    storage.order("refuse manifest.json");
+    let error = world.try_publish().expect_err("it can't be put");
+    assert!(
+        matches!(
+            error,
+            Error::Bucket {
+                refusal: Refusal::Forbidden,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    storage.order("well");
+    assert_eq!(storage.manifest(), before);
+    storage.order("refuse twsync-trial");
+    let error = lake::check(&world.settings).expect_err("it is known before a run");
+    assert!(
+        error.to_string().contains("403 Forbidden: AccessDenied"),
+        "{error}"
+    );
+}
+
+#[test]
+fn nobody_answers() {
+    // A port that nobody listens on.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    drop(listener);
+    let mut world = world();
+    in_bucket(
+        &mut world,
+        "s3://customers/lake",
+        &[
+            ("AWS_ACCESS_KEY_ID", "anybody"),
+            ("AWS_SECRET_ACCESS_KEY", CANARY),
+            ("AWS_ENDPOINT_URL", &url),
+            ("AWS_ALLOW_HTTP", "true"),
+        ],
+    );
+    assert_eq!(refusal(&world), Refusal::Unreachable);
+    let error = world.try_publish().expect_err("nobody is there");
+    assert!(error.may_pass());
+    assert!(error.to_string().contains("Connection refused"), "{error}");
+}
+
+#[test]
+fn half_of_the_credentials() {
+    let mut world = world();
+    in_bucket(
+        &mut world,
+        "s3://customers/lake",
+        &[("AWS_SECRET_ACCESS_KEY", CANARY)],
+    );
+    assert_eq!(refusal(&world), Refusal::Settings);
+    assert_eq!(
+        world.try_publish().expect_err("refused").exit(),
+        Exit::Config
+    );
+}
+
+#[test]
+fn a_storage_that_overwrites_what_it_should_not() {
+    let Some(storage) = Storage::start() else {
+        return;
+    };
+    let mut world = world();
+    storage.hosts(&mut world);
+    for condition in ["If-None-Match", "If-Match"] {
+        storage.order(&format!("careless {condition}"));
+        let error = lake::check(&world.settings).expect_err(condition);
+        assert!(matches!(error, Error::Unguarded { .. }), "{error:?}");
+        storage.order("well");
+        assert!(storage.objects().is_empty(), "the trial is gone");
+    }
+    lake::check(&world.settings).expect("it is a place for a lake");
+    assert!(storage.objects().is_empty(), "the trial is gone");
+}

@@ -1,0 +1,246 @@
+//! The storage that the tests are held against, and what is in it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+
+use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::{ObjectStore, ObjectStoreExt, path};
+use serde_json::Value;
+use tokio::runtime::{Builder, Runtime};
+use twsync::config::{Cloud, Location};
+use url::Url;
+
+use crate::world::World;
+
+/// The bucket that is there.
+pub(crate) const BUCKET: &str = "customers";
+
+/// A key that every storage takes that checks none.
+pub(crate) const ANYBODY: &str = "anybody-at-all";
+
+/// A running storage; it ends with this.
+pub(crate) struct Storage {
+    child: Child,
+    orders: Option<ChildStdin>,
+    lines: Receiver<String>,
+    requests: RefCell<Vec<String>>,
+    /// Where it listens.
+    pub(crate) url: String,
+    store: AmazonS3,
+    runtime: Runtime,
+}
+
+/// A Python that has what the scripts need; none where there is none and nobody said that there is.
+#[expect(
+    clippy::print_stderr,
+    reason = "a test that was left out must not look as if it had passed"
+)]
+pub(crate) fn python() -> Option<PathBuf> {
+    if let Some(python) = std::env::var_os("READERS_PYTHON") {
+        return Some(python.into());
+    }
+    let found = Command::new("python3")
+        .args([
+            "-c",
+            "import boto3, duckdb, fsspec, moto.server, polars, pyarrow",
+        ])
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !found {
+        eprintln!("left out: python3 lacks what tests/readers/requirements.txt names");
+    }
+    found.then(|| "python3".into())
+}
+
+/// A Python whose DuckDB has its extension httpfs, if anybody said where one is.
+#[expect(
+    clippy::print_stderr,
+    reason = "a test that was left out must not look as if it had passed"
+)]
+pub(crate) fn python_with_httpfs() -> Option<PathBuf> {
+    let python = std::env::var_os("READERS_HTTPFS_PYTHON");
+    if python.is_none() {
+        eprintln!("left out: READERS_HTTPFS_PYTHON names no python");
+    }
+    python.map(PathBuf::from)
+}
+
+/// A script of `tests/readers`.
+pub(crate) fn script(python: &Path, name: &str) -> Command {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/readers");
+    let mut command = Command::new(python);
+    command.arg("-B").arg(folder.join(name));
+    command
+}
+
+impl Storage {
+    /// Starts one; none where there is no Python for it.
+    pub(crate) fn start() -> Option<Self> {
+        let mut child = script(&python()?, "storage.py")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python starts");
+        let answers = BufReader::new(child.stdout.take().expect("it is piped"));
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in answers.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        // What it asked of itself stands before its address.
+        let mut said = std::iter::from_fn(|| lines.recv().ok());
+        let url = said
+            .find(|line| line.starts_with("http://"))
+            .expect("the storage starts");
+        let store = AmazonS3Builder::new()
+            .with_bucket_name(BUCKET)
+            .with_endpoint(&url)
+            .with_allow_http(true)
+            .with_access_key_id(ANYBODY)
+            .with_secret_access_key(ANYBODY);
+        // Whoever comes first chooses for the process.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Some(Self {
+            orders: child.stdin.take(),
+            child,
+            lines,
+            requests: RefCell::default(),
+            url,
+            store: store.build().expect("a store"),
+            runtime: Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime"),
+        })
+    }
+
+    /// What the environment has to say for it.
+    pub(crate) fn environment(&self) -> Vec<(String, String)> {
+        [
+            ("AWS_ACCESS_KEY_ID", ANYBODY),
+            ("AWS_SECRET_ACCESS_KEY", ANYBODY),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ENDPOINT_URL", &self.url),
+            ("AWS_ALLOW_HTTP", "true"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+    }
+
+    /// Has this world's lake in the bucket.
+    pub(crate) fn hosts(&self, world: &mut World) {
+        world.settings.path = Some(location(&format!("s3://{BUCKET}/lake")));
+        world.settings.cloud = cloud(&self.environment());
+    }
+
+    /// Gives an order, and tells the answer.
+    pub(crate) fn order(&self, order: &str) -> String {
+        let mut orders = self.orders.as_ref().expect("it runs");
+        writeln!(orders, "{order}").expect("it listens");
+        loop {
+            let line = self.lines.recv().expect("it answers");
+            match line.strip_prefix("done") {
+                Some(answer) => return answer.trim().to_owned(),
+                None => self.requests.borrow_mut().push(line),
+            }
+        }
+    }
+
+    /// What it was asked for since this was last called, as `METHOD name status`, names from the
+    /// lake's place on.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.order("well");
+        let place = format!("/{BUCKET}/lake/");
+        let requests = self.requests.take();
+        requests.iter().map(|it| it.replace(&place, "")).collect()
+    }
+
+    /// The names of what was put, in order.
+    pub(crate) fn puts(&self) -> Vec<String> {
+        let put = |request: String| {
+            let name = request.strip_prefix("PUT ")?.strip_suffix(" 200")?;
+            Some(name.to_owned())
+        };
+        self.requests().into_iter().filter_map(put).collect()
+    }
+
+    /// All that is in the bucket, by name from the lake's place on.
+    pub(crate) fn objects(&self) -> BTreeMap<String, Vec<u8>> {
+        self.runtime.block_on(async {
+            use futures::StreamExt as _;
+            let mut found = BTreeMap::new();
+            let mut listed = self.store.list(None);
+            while let Some(object) = listed.next().await {
+                let location = object.expect("a list").location;
+                // What a console shows as a folder has no name that could be asked for.
+                if location.as_ref() == "lake" {
+                    continue;
+                }
+                let got = self.store.get(&location).await.expect("an object");
+                let bytes = got.bytes().await.expect("its bytes").to_vec();
+                let name = location.to_string();
+                let name = name.strip_prefix("lake/").unwrap_or(&name).to_owned();
+                found.insert(name, bytes);
+            }
+            found
+        })
+    }
+
+    /// Puts an object, by its name in the bucket.
+    pub(crate) fn put(&self, name: &str, bytes: &[u8]) {
+        let key = path::Path::from(name);
+        let put = self.store.put(&key, bytes.to_vec().into());
+        self.runtime.block_on(put).expect("it is put");
+    }
+
+    /// Removes an object, by its name in the bucket.
+    pub(crate) fn remove(&self, name: &str) {
+        let key = path::Path::from(name);
+        let removed = self.store.delete(&key);
+        self.runtime.block_on(removed).expect("it is removed");
+    }
+
+    /// The manifest that is there.
+    pub(crate) fn manifest(&self) -> Value {
+        let objects = self.objects();
+        let text = objects.get("manifest.json").expect("a manifest");
+        serde_json::from_slice(text).expect("a manifest in JSON")
+    }
+}
+
+impl Drop for Storage {
+    fn drop(&mut self) {
+        drop(self.orders.take());
+        // It ends with its input; where it does not, the test is over all the same.
+        let _ = self.child.wait();
+    }
+}
+
+/// A place in a bucket.
+pub(crate) fn location(url: &str) -> Location {
+    Location::Bucket(Url::parse(url).expect("a URL"))
+}
+
+/// An environment.
+pub(crate) fn cloud(environment: &[(String, String)]) -> Cloud {
+    Cloud::of(
+        environment
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str())),
+    )
+}
+
+/// The files that a manifest names.
+pub(crate) fn named(manifest: &Value) -> Vec<String> {
+    let files = manifest["files"].as_array().expect("files");
+    let path = |file: &Value| file["path"].as_str().expect("a path").to_owned();
+    files.iter().map(path).collect()
+}
