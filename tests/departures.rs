@@ -5,9 +5,11 @@ mod support;
 
 use jiff::SignedDuration;
 use support::Copying;
-use twsync::report::{Mode, Outcome};
+use twsync::report::{Grade, Mode, Outcome};
 use twsync::sandbox::{Action, Dialect, On, Options, Rule, World};
 use twsync::sync::Job;
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_left_is_confirmed_and_keeps_its_last_values() {
@@ -201,4 +203,88 @@ async fn who_lives_unlisted_is_kept_and_details_prove_nothing_from_then_on() {
     let since = format!("SELECT unlisted_since FROM customers WHERE id = '{id}'");
     assert!(copying.text(&since).is_some());
     copying.assert_mirror_equals_world();
+}
+
+/// The interval in which a customer went, as its last version has it.
+const WENT: &str =
+    "SELECT not_before || ' to ' || valid_from FROM customer_versions WHERE op = 'delete'";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_held_back_went_after_it_was_last_seen() {
+    let copying = Copying::of(250).await;
+    copying.run().await.ok();
+    copying.later(HOUR);
+    for id in copying.world().listed_ids().into_iter().take(9) {
+        copying.world().delete(id);
+    }
+    for _ in 0..2 {
+        copying.run().await.ok();
+        copying.later(HOUR);
+    }
+    let released = Job {
+        deletions_allowed: 9,
+        ..Job::of(Mode::Sync)
+    };
+    let ran = copying.run_job(released).await.ok();
+    assert_eq!(ran.report.counts.deleted, 9);
+    // Its details came at 12:00; at 13:00 the list was proved to be without it.
+    assert_eq!(
+        copying.text(WENT).unwrap(),
+        "2026-11-01T12:00:00.000000Z to 2026-11-01T15:00:00.000000Z"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_pending_is_counted_and_went_after_it_was_last_seen() {
+    let copying = Copying::of(250).await;
+    copying.run().await.ok();
+    copying.later(HOUR);
+    copying.world().delete(copying.world().listed_ids()[17]);
+    let odd = copying.fault(Rule::on(On::Detail).does(Action::status(418)));
+    let ran = copying.run().await;
+    assert_eq!(
+        (ran.report.counts.deleted, ran.report.counts.pending),
+        (0, 1)
+    );
+    odd.lift();
+    copying.later(HOUR);
+    assert_eq!(copying.run().await.ok().report.counts.deleted, 1);
+    assert_eq!(
+        copying.text(WENT).unwrap(),
+        "2026-11-01T12:00:00.000000Z to 2026-11-01T14:00:00.000000Z"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_listed_and_left_before_its_details_came_is_no_customer_of_a_proved_copy() {
+    let copying = Copying::of(60).await;
+    let cut = Job {
+        requests_max: Some(11),
+        ..Job::of(Mode::Sync)
+    };
+    copying.run_job(cut).await;
+    copying.later(HOUR);
+    let gone = copying.world().listed_ids()[50];
+    copying.world().delete(gone);
+    let ran = copying.run().await.ok();
+    assert_eq!(ran.report.grade, Some(Grade::Complete));
+    copying.assert_mirror_equals_world();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn departures_get_on_under_a_small_budget() {
+    let copying = Copying::of(120).await;
+    copying.run().await.ok();
+    for id in copying.world().listed_ids().into_iter().take(4) {
+        copying.world().delete(id);
+    }
+    let small = Job {
+        requests_max: Some(4),
+        ..Job::of(Mode::Sync)
+    };
+    for _ in 0..4 {
+        copying.run_job(small.clone()).await;
+    }
+    let gone = "SELECT count(*) FROM customers WHERE deleted_at IS NOT NULL";
+    assert_eq!(copying.number(gone), 4);
 }

@@ -117,6 +117,12 @@ impl Gate {
         self.pacer().answered(self.now());
     }
 
+    /// How many more may pass.
+    pub(super) fn left(&self) -> u64 {
+        let passed = self.passed.load(Ordering::Relaxed);
+        self.requests_max.saturating_sub(passed)
+    }
+
     /// Requests a second, as they are allowed now.
     pub(super) fn rate(&self) -> f64 {
         self.pacer().rate()

@@ -173,6 +173,11 @@ impl Client {
         self.0.exchange.counted.tally()
     }
 
+    /// How many requests the budget leaves; `u64::MAX` where there is none.
+    pub fn requests_left(&self) -> u64 {
+        self.0.exchange.gate.left()
+    }
+
     /// What the next run's pacing is to start from.
     pub fn pace_memory(&self) -> PaceMemory {
         self.0.exchange.gate.memory()

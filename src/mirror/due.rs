@@ -145,6 +145,17 @@ pub(super) fn asked_in_vain(
     Ok(())
 }
 
+/// Whether a customer's details were asked for in vain after `verified`.
+pub(super) fn was_asked_in_vain(
+    connection: &Connection,
+    row: u32,
+    verified: Timestamp,
+) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM asked_in_vain WHERE row = ?1 AND at > ?2)")?
+        .query_row(params![row, At(verified)], |row| row.get(0))
+}
+
 /// Lets go of those that answered since, or have left.
 pub(super) fn forget_who_answered(connection: &Connection) -> rusqlite::Result<()> {
     connection

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
+use crate::report::RunId;
+
 use super::row::{At, count, count_at, time_at};
 
 /// What is remembered from run to run.
@@ -61,6 +63,17 @@ pub(super) fn write(connection: &Connection, memory: &Memory) -> rusqlite::Resul
         completed(connection, as_of)?;
     }
     counted(connection, memory.count)
+}
+
+/// A deleted id came back in this run: remembered once, from the first time.
+pub(super) fn h3_broken(connection: &Connection, run: RunId) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE memory SET h3_broken_at =
+                coalesce(h3_broken_at, (SELECT started_at FROM runs WHERE id = ?1))",
+        )?
+        .execute([run])?;
+    Ok(())
 }
 
 /// A complete walk spoke of the instant `as_of`.

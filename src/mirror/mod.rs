@@ -329,6 +329,12 @@ impl Mirror {
         self.reading(living::alive)
     }
 
+    /// The rows of all customers that are taken to live: those, and whoever a list has shown whose
+    /// details are still to be fetched.
+    pub fn sighted(&self) -> Result<RoaringBitmap, Error> {
+        self.reading(living::sighted)
+    }
+
     /// How many customers live.
     pub fn alive_count(&self) -> Result<u64, Error> {
         self.reading(living::alive_count)

@@ -10,7 +10,7 @@ use crate::customer::{Customer, CustomerId, Fingerprint, Summary};
 
 use super::due;
 use super::ids::RowNumbers;
-use super::row::{At, count, count_at, customer, field_columns, fields, time_at};
+use super::row::{At, FIELDS, count, count_at, customer, field_columns, fields, time_at};
 
 /// Why a customer's details are to be fetched. The order is the queue's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,6 +73,8 @@ pub(super) struct Entry {
     pub absent_until: Option<Timestamp>,
     /// The list row that queued it; none where no list row did.
     pub listed: Option<ListedRow>,
+    /// Its details were asked for since, and did not come.
+    pub asked_in_vain: bool,
 }
 
 /// A list row in the queue.
@@ -184,7 +186,7 @@ pub(super) fn entry(
         .prepare_cached(concat!(
             "SELECT reason, queued_at, absent_until, listed, fingerprint, ",
             field_columns!(),
-            " FROM detail_queue WHERE row = ?1"
+            ", attempts > 0 FROM detail_queue WHERE row = ?1"
         ))?
         .query_row([row], |row| {
             Ok(Entry {
@@ -192,6 +194,7 @@ pub(super) fn entry(
                 queued_at: row.get::<_, At>(1)?.0,
                 absent_until: time_at(row, 2)?,
                 listed: listed_row(row, id)?,
+                asked_in_vain: row.get(5 + FIELDS)?,
             })
         })
         .optional()

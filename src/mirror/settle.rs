@@ -14,7 +14,7 @@ use crate::report::RunId;
 use super::customers::{self, Kept};
 use super::queue::{self, Entry, Reason};
 use super::versions::{self, NewVersion, Op};
-use super::{ledger, memory, rejected};
+use super::{due, ledger, memory, rejected};
 
 /// One customer that was asked for, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +100,12 @@ pub(super) fn settle(
             rows.insert(detail.row);
         }
         effects.push(settling.settle(detail)?);
+    }
+    if effects
+        .iter()
+        .any(|effect| effect.version == Some(Op::Undelete))
+    {
+        memory::h3_broken(connection, run)?;
     }
     memory::counted(connection, last + 1)?;
     if let (Some(walk), Some((interval, rows))) = (walk, sightings) {
@@ -240,6 +246,7 @@ impl<'t> Settling<'t> {
         before: &Before,
         not_before: Option<Timestamp>,
     ) -> rusqlite::Result<Option<Op>> {
+        let not_before = not_before.filter(|_| before.kept.is_some());
         let mut kept = match (&before.kept, &before.queued) {
             (Some(kept), _) if kept.deleted_at.is_some() => return Ok(None),
             (Some(kept), _) => kept.clone(),
@@ -259,7 +266,12 @@ impl<'t> Settling<'t> {
             (None, _) => return Ok(None),
         };
         let verified = last_verified(&kept).max(kept.changed_at);
-        let not_before = not_before.map_or(verified, |seen| seen.max(verified));
+        // Who was asked for in vain since may have been missing then.
+        let queued_in_vain = before.queued.as_ref().is_some_and(|it| it.asked_in_vain);
+        let in_vain =
+            queued_in_vain || due::was_asked_in_vain(self.connection, before.row, verified)?;
+        let seen = not_before.filter(|_| !in_vain);
+        let not_before = seen.map_or(verified, |seen| seen.max(verified));
         kept.changed_at = versions::later(kept.changed_at, before.at);
         kept.deleted_at = Some(kept.changed_at);
         kept.unlisted_since = None;

@@ -53,16 +53,22 @@ impl Run<'_> {
         let suspects = self.suspects(walked, proved, allowed).await?;
         let canary = self.canary(walked, proved).await?;
         self.live.begin(Stage::Details, suspects.len() as u64);
-        for few in suspects.chunks(self.heard_at_once()) {
+        let mut waiting = &suspects[..];
+        while !waiting.is_empty() {
+            let few;
+            (few, waiting) = waiting.split_at(self.heard_at_once().min(waiting.len()));
             self.hear(few, canary, walked.id).await?;
         }
         Ok(())
     }
 
-    /// So many at a time that they and their canary are no more than may be in flight: what they
-    /// answered is committed only together.
+    /// So many at a time that they and their canary are no more than may be in flight, or than the
+    /// budget leaves: what they answered is committed only together.
     pub(super) fn heard_at_once(&self) -> usize {
-        self.flight.in_flight_max.saturating_sub(1).max(1)
+        let left = self.flight.client.requests_left();
+        let together = usize::try_from(left).unwrap_or(usize::MAX);
+        let together = together.min(self.flight.in_flight_max);
+        together.saturating_sub(1).max(1)
     }
 
     /// A list that is empty, and was not before, is a hold whatever it proves.
@@ -107,8 +113,9 @@ impl Run<'_> {
             .await?)
     }
 
-    /// Who is missing, and whether they may go. Those who are known to live unlisted are left out:
-    /// they are missing in every run, and no reason to hold the others.
+    /// Who is missing, and whether they may go; also of those whom a list showed and whose details
+    /// were never had. Those who are known to live unlisted are left out: they are missing in every
+    /// run, and no reason to hold the others.
     pub(super) async fn missing(
         &mut self,
         walked: &Walked,
@@ -117,7 +124,7 @@ impl Run<'_> {
     ) -> Result<(RoaringBitmap, Ruling), Error> {
         let (active, unlisted, was_held) = self
             .store
-            .with(|mirror| Ok((mirror.alive()?, mirror.unlisted()?, mirror.held()? > 0)))
+            .with(|mirror| Ok((mirror.sighted()?, mirror.unlisted()?, mirror.held()? > 0)))
             .await?;
         let missing = departures::missing(&active, proved) - unlisted;
         let tolerance = Tolerance {
@@ -172,7 +179,7 @@ impl Run<'_> {
                     .all(|(_, details)| heard_of(details) == Heard::Found)
             }
         };
-        let last_seen = self.memory.last_complete_as_of;
+        let last_seen = self.last_seen().await?;
         let settled = heard.into_iter().map(|(row, details)| {
             let fate = departures::fate(heard_of(&details), canary_answers);
             Settled {
@@ -203,9 +210,26 @@ impl Run<'_> {
                     .to_owned(),
             );
         }
-        self.settle(Some(walk), settled).await?;
+        let pending: RoaringBitmap = settled
+            .iter()
+            .filter(|one| matches!(one.outcome, Settlement::Pending { .. }))
+            .map(|one| one.row)
+            .collect();
+        let effects = self.settle(Some(walk), settled).await?;
+        // Who is queued is counted with the queue.
+        let unqueued = effects.iter().filter(|effect| !effect.still_queued);
+        self.missing_pending += unqueued
+            .filter(|effect| pending.contains(effect.row))
+            .count() as u64;
         self.live.advance(few.len() as u64);
         Ok(())
+    }
+
+    /// When those who are missing now were last seen: by the complete walk before this one. Where some
+    /// were held back, that walk may have missed them too, and nobody knows which.
+    async fn last_seen(&mut self) -> Result<Option<jiff::Timestamp>, Error> {
+        let was_held = self.store.with(|mirror| Ok(mirror.held()? > 0)).await?;
+        Ok(self.memory.last_complete_as_of.filter(|_| !was_held))
     }
 
     async fn ask_for(

@@ -145,6 +145,8 @@ struct Run<'a> {
     touched: RoaringBitmap,
     /// Customers whose details this run has asked for in vain: their next chance is the next run.
     in_vain: RoaringBitmap,
+    /// Missing customers of whom the server said nothing that decides: asked again next run.
+    missing_pending: u64,
     /// No details are asked for: this run is only to tell what it would do.
     rehearsing: bool,
 }
@@ -222,6 +224,7 @@ impl<'a> Run<'a> {
             open_walk,
             touched: RoaringBitmap::new(),
             in_vain: RoaringBitmap::new(),
+            missing_pending: 0,
             rehearsing: false,
         })
     }
@@ -323,7 +326,7 @@ impl<'a> Run<'a> {
             mirror.remember(&memory)?;
             mirror.queue_len()
         });
-        self.report.counts.pending = pending.await?;
+        self.report.counts.pending = pending.await? + self.missing_pending;
         Ok(())
     }
 

@@ -246,10 +246,12 @@ impl Run<'_> {
             }
             Verdict::Contradiction { proved, total, .. } => {
                 grade = grade.min(Grade::Converged);
-                self.warn(format!(
+                let what = format!(
                     "the server counts {total} customers, but {proved} are proved to live at that \
                      instant: its count or its answers can't be relied upon"
-                ));
+                );
+                self.report.reason.get_or_insert_with(|| what.clone());
+                self.warn(what);
             }
             Verdict::Open(_) => {}
         }
