@@ -203,6 +203,8 @@ async fn who_lives_unlisted_is_kept_and_details_prove_nothing_from_then_on() {
     let since = format!("SELECT unlisted_since FROM customers WHERE id = '{id}'");
     assert!(copying.text(&since).is_some());
     copying.assert_mirror_equals_world();
+    let foreseen = copying.rehearse().await;
+    assert_eq!(foreseen.detail_requests, copying.run().await.ok().details);
 }
 
 /// The interval in which a customer went, as its last version has it.

@@ -12,7 +12,7 @@ use crate::api;
 use crate::config::Config;
 use crate::lake::{self, Published};
 use crate::mirror::{self, Mirror};
-use crate::report::{Exit, Mode, Outcome, Report, Stage};
+use crate::report::{Exit, Mode, Outcome, Report, Stage, in_one_line};
 use crate::sync::{self, Job, Ran, Surroundings};
 
 /// What came of a cycle.
@@ -128,6 +128,7 @@ async fn publish(
 ) -> (Mirror, Result<Option<Published>, Error>) {
     let (report, around) = (report.clone(), around.clone());
     blocking(move || {
+        let mut mirror = mirror;
         let lake = &around.config.lake;
         let published = lake::publish(
             lake,
@@ -136,6 +137,12 @@ async fn publish(
             &around.clock,
             &around.live,
         );
+        if let Err(error) = &published {
+            let mut said = report;
+            said.reason.get_or_insert_with(|| in_one_line(error));
+            // Where the mirror can't be written either, the error itself is all that can be said.
+            let _ = mirror.finish_run(&said);
+        }
         (mirror, published.map(Some).map_err(Error::from))
     })
     .await

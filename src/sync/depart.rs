@@ -144,13 +144,15 @@ impl Run<'_> {
         ));
     }
 
-    /// A customer of whom the server must know, since its list has just shown it.
+    /// A customer of whom the server must know, since its list has just shown it: on page 1, where the
+    /// proof has somebody there. None where the proof has nobody at all.
     async fn canary(
         &mut self,
         walked: &Walked,
         proved: &Complete,
     ) -> Result<Option<(u32, CustomerId)>, Error> {
-        let Some(row) = (&walked.just_listed & &proved.living).min() else {
+        let on_page_1 = (&walked.just_listed & &proved.living).min();
+        let Some(row) = on_page_1.or_else(|| proved.living.min()) else {
             return Ok(None);
         };
         let one = RoaringBitmap::from_iter([row]);

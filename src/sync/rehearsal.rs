@@ -55,10 +55,15 @@ pub async fn rehearse(around: &Surroundings, copy: Mirror) -> Result<Forecast, E
 impl Run<'_> {
     async fn forecast(&mut self) -> Result<Forecast, Error> {
         let walked = self.walk().await?;
-        let (mut missing, mut held) = (0, 0);
+        let (mut missing, mut held, mut unlisted) = (0, 0, 0);
         if let Verdict::Complete(proved) = &walked.verdict {
             let (gone, ruling) = self.missing(&walked, proved, 0).await?;
             missing = gone.len();
+            unlisted = self
+                .store
+                .with(|mirror| mirror.unlisted())
+                .await?
+                .intersection_len(&proved.departed);
             held = match ruling {
                 Ruling::Go => 0,
                 Ruling::Some { held, .. } | Ruling::Hold { held, .. } => held,
@@ -70,7 +75,8 @@ impl Run<'_> {
         let waiting: u64 = queued.values().sum();
         let departing = missing - held;
         let canaries = departing.div_ceil(self.heard_at_once() as u64);
-        let detail_requests = waiting + reverify + departing + canaries;
+        // Who lives unlisted is found, as a rule, and needs no canary.
+        let detail_requests = waiting + reverify + departing + canaries + unlisted;
         let tally = self.flight.client.tally();
         let requests_per_second = self.flight.client.requests_per_second();
         let requests = (detail_requests + tally.list_requests) as f64;

@@ -177,6 +177,18 @@ async fn a_disk_that_is_full_while_the_lake_stages_keeps_the_last_generation() {
     shell.is_whole().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_whose_lake_could_not_be_written_says_so_in_its_row() {
+    let shell = Shell::of(3).await;
+    let mut command = shell.command(&["--once"]);
+    command.env("FAILPOINTS", "lake-fsync=return");
+    ended(command).await.exits(73);
+    let said = "SELECT count(*) FROM runs WHERE reason LIKE '%lake%'";
+    assert_eq!(shell.number(said), 1);
+    shell.once().await.exits(0);
+    shell.is_whole().await;
+}
+
 /// Runs where mirror and lake can't be, before anything is asked for.
 async fn is_said_at_start(variable: &str, path: &str, named: &str) {
     let shell = Shell::of(3).await;
