@@ -27,6 +27,11 @@ def read(bucket, table, columns):
     return pyarrow.concat_tables(tables)
 
 
+def is_gone(error):
+    """Of a file that goes while it is read, pyarrow has only the storage's own word."""
+    return isinstance(error, FileNotFoundError) or "RESOURCE_NOT_FOUND" in str(error)
+
+
 generations, failures = set(), 0
 while not stop.exists():
     try:
@@ -35,7 +40,12 @@ while not stop.exists():
         history = read(bucket, "customers_history", ["op", "member_count", "is_current"])
         current = read(bucket, "current", ["id", "member_count"])
         runs = read(bucket, "runs", ["id"])
-    except (FileNotFoundError, json.JSONDecodeError):
+    except json.JSONDecodeError:
+        failures += 1
+        continue
+    except OSError as error:
+        if not is_gone(error):
+            raise
         failures += 1
         continue
     updates = changes.filter(pc.field("op") == "update")
