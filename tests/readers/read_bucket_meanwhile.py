@@ -2,9 +2,9 @@
 
 Each generation adds one version to one customer, and each run one row to `runs`. So in one generation
 the newest version's number of members says how many changes there are, whatever table is asked.
-Two failures are loud, and the reader begins anew: a file that is gone, because two generations were
-published since the manifest was read; and a manifest that ends too soon, because pyarrow asks for its
-length first, and a longer one took its place before it was read.
+A failure that is loud is no mix, and the reader begins anew: a file is gone,
+or goes while it is read, because two generations were published since the manifest was; or a manifest
+ends too soon, because pyarrow asks for its length first, and a longer one took its place before it was read.
 """
 
 import json
@@ -27,11 +27,6 @@ def read(bucket, table, columns):
     return pyarrow.concat_tables(tables)
 
 
-def is_gone(error):
-    """Of a file that goes while it is read, pyarrow has only the storage's own word."""
-    return isinstance(error, FileNotFoundError) or "RESOURCE_NOT_FOUND" in str(error)
-
-
 generations, failures = set(), 0
 while not stop.exists():
     try:
@@ -40,12 +35,7 @@ while not stop.exists():
         history = read(bucket, "customers_history", ["op", "member_count", "is_current"])
         current = read(bucket, "current", ["id", "member_count"])
         runs = read(bucket, "runs", ["id"])
-    except json.JSONDecodeError:
-        failures += 1
-        continue
-    except OSError as error:
-        if not is_gone(error):
-            raise
+    except (OSError, json.JSONDecodeError):
         failures += 1
         continue
     updates = changes.filter(pc.field("op") == "update")
