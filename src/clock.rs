@@ -65,6 +65,7 @@ impl Clock {
     /// Waits.
     pub async fn rest(&self, wait: Duration) {
         match &self.0 {
+            // The one place where the program itself waits for time to pass.
             Kind::Running { .. } => tokio::time::sleep(wait).await,
             Kind::Still(hands) => {
                 hands.pass(wait);

@@ -4,18 +4,8 @@ mod support;
 
 use support::Copying;
 use twsync::report::{Grade, Mode};
-use twsync::sandbox::{Options, Order, Place, World};
+use twsync::sandbox::{Order, Place};
 use twsync::sync::Job;
-
-async fn ordered(customers: usize, order: Order) -> Copying {
-    let world = World::new(5, customers);
-    world.set_order(order);
-    Copying::from(Options {
-        world,
-        ..Options::default()
-    })
-    .await
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_new_costs_a_request_a_page() {
@@ -33,7 +23,7 @@ async fn nothing_new_costs_a_request_a_page() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn arrivals_on_page_one_cost_nothing_more() {
-    let copying = ordered(250, Order::CreatedDescending).await;
+    let copying = Copying::ordered(250, Order::CreatedDescending).await;
     copying.run().await.ok();
     for _ in 0..3 {
         copying.world().insert(Place::Head);
@@ -50,7 +40,7 @@ async fn arrivals_on_page_one_cost_nothing_more() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn arrivals_at_the_tail_cost_their_pages_more() {
-    let copying = ordered(1_050, Order::CreatedAscending).await;
+    let copying = Copying::ordered(1_050, Order::CreatedAscending).await;
     copying.run().await.ok();
     for _ in 0..20 {
         copying.world().insert(Place::Tail);
@@ -64,7 +54,7 @@ async fn arrivals_at_the_tail_cost_their_pages_more() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn arrivals_at_the_head_cost_nothing_more_once_their_details_show_that_they_live() {
-    let copying = ordered(1_050, Order::CreatedDescending).await;
+    let copying = Copying::ordered(1_050, Order::CreatedDescending).await;
     copying.run().await.ok();
     for _ in 0..150 {
         copying.world().insert(Place::Head);
@@ -77,7 +67,7 @@ async fn arrivals_at_the_head_cost_nothing_more_once_their_details_show_that_the
 
 /// Ten pages of ten, in this order.
 async fn ten_pages(order: Order) -> Copying {
-    let mut copying = ordered(100, order).await;
+    let mut copying = Copying::ordered(100, order).await;
     copying.config.api.page_size = 10;
     copying.config.sync.deletions_max = 10;
     copying.run().await.ok();

@@ -69,7 +69,7 @@ fn realistic(number: u32) -> Summary {
 }
 
 #[test]
-#[ignore = "it measures"]
+#[ignore = "it prints how long things take, and only a release build tells: see the top of this file"]
 fn a_page_of_known_customers_costs_little_to_look_up() {
     let world = backfilled(100_000);
     let listed = |page: u32, row: u32| (page * 100 + row) % 100_000 + 1;
@@ -102,7 +102,7 @@ fn a_page_of_known_customers_costs_little_to_look_up() {
 }
 
 #[test]
-#[ignore = "it measures"]
+#[ignore = "it prints how long things take, and only a release build tells: see the top of this file"]
 fn a_million_customers_stream_out() {
     let mut world = backfilled(1_000_000);
     let began = Cpu::now();

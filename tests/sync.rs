@@ -10,16 +10,6 @@ use twsync::sync::Job;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-async fn ordered(customers: usize, order: Order) -> Copying {
-    let world = World::new(5, customers);
-    world.set_order(order);
-    Copying::from(Options {
-        world,
-        ..Options::default()
-    })
-    .await
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_run_copies_everyone_for_one_page_more_than_there_are() {
     let copying = Copying::of(250).await;
@@ -257,7 +247,7 @@ async fn full_that_was_cut_short_asks_for_the_rest_and_for_nobody_twice() {
 /// Until a walk has seen all customers, nobody knows of one who is new whether it was there before.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_was_missed_by_a_first_look_that_proved_nothing_is_no_arrival() {
-    let mut copying = ordered(250, Order::Unstable).await;
+    let mut copying = Copying::ordered(250, Order::Unstable).await;
     copying.config.sync.max_passes = 1;
     let first = copying.run().await.ok();
     assert_eq!(first.report.grade, Some(Grade::Partial));
@@ -377,7 +367,7 @@ async fn where_items_counts_a_page_nothing_is_ever_proved_and_nobody_deleted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_in_no_order_is_copied_all_the_same() {
-    let copying = ordered(250, Order::Unstable).await;
+    let copying = Copying::ordered(250, Order::Unstable).await;
     let ran = copying.run().await;
     assert!(ran.report.grade.is_some());
     if ran.report.grade == Some(Grade::Complete) {

@@ -152,6 +152,7 @@ impl Latency {
             Self::Fixed(wait) => wait,
             Self::Jittered { from, to } => from + to.saturating_sub(from).mul_f64(fastrand::f64()),
         };
+        // The latency that was asked for: a client must meet it on the wire.
         tokio::time::sleep(wait).await;
     }
 }

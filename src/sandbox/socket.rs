@@ -91,6 +91,7 @@ pub(super) fn reset_midway(body: Vec<u8>, fuse: Fuse) -> Body {
     let mut body = Bytes::from(body);
     body.truncate(body.len() / 2);
     let broken = stream::once(async move {
+        // The server can not see what its client has read; a reset sent at once would discard it.
         tokio::time::sleep(READ).await;
         fuse.0.store(true, Relaxed);
         Err(io::ErrorKind::ConnectionReset.into())
@@ -100,6 +101,7 @@ pub(super) fn reset_midway(body: Vec<u8>, fuse: Fuse) -> Body {
 
 /// The whole body, and then an orderly end that comes before what the length promises.
 pub(super) fn too_short(body: Vec<u8>) -> Body {
+    // So that the client has the body before the end of it: the same wait as before a reset.
     let end = stream::once(tokio::time::sleep(READ)).filter_map(async |()| None);
     Body::from_stream(one(body.into()).chain(end))
 }
@@ -110,6 +112,7 @@ pub(super) fn drip(body: Vec<u8>, bytes: usize, every: Duration) -> Body {
         if rest.is_empty() {
             return None;
         }
+        // The pause between two drops is the fault that was asked for.
         tokio::time::sleep(every).await;
         let drop = rest.split_to(bytes.min(rest.len()));
         Some((io::Result::Ok(drop), rest))

@@ -17,6 +17,7 @@ impl Strike {
         for Action(kind) in &self.0 {
             match kind {
                 Kind::Before(call) => call(target),
+                // The fault that was asked for: an answer that is late.
                 Kind::Wait(wait) => tokio::time::sleep(*wait).await,
                 Kind::Hold(until) => until.notified().await,
                 Kind::Hang => std::future::pending().await,

@@ -95,6 +95,7 @@ impl Flight {
     /// Ends when what is still in the air is not waited for any longer.
     async fn late(&self) {
         self.stop.cancelled().await;
+        // Of the process, not of the story: a clock that stands still must not cut off an answer.
         tokio::time::sleep(GRACE).await;
     }
 }

@@ -20,7 +20,7 @@ use twsync::clock::{Clock, Hands};
 use twsync::config::{self, Config};
 use twsync::mirror::{Mirror, Reader};
 use twsync::report::{Exit, Live, Mode};
-use twsync::sandbox::{Action, Fault, On, Options, Rule, Sandbox, TOKEN, Target, World};
+use twsync::sandbox::{Action, Fault, On, Options, Order, Rule, Sandbox, TOKEN, Target, World};
 use twsync::sync::{self, Job, Ran, Surroundings};
 
 /// A world, its server, and a copy of it in the making.
@@ -39,6 +39,17 @@ impl Copying {
     pub async fn of(customers: usize) -> Self {
         Self::from(Options {
             world: World::new(11, customers),
+            ..Options::default()
+        })
+        .await
+    }
+
+    /// Copies a quiet world of this many customers, listed in this order.
+    pub async fn ordered(customers: usize, order: Order) -> Self {
+        let world = World::new(5, customers);
+        world.set_order(order);
+        Self::from(Options {
+            world,
             ..Options::default()
         })
         .await
