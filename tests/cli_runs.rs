@@ -227,6 +227,22 @@ async fn a_secret_is_in_no_log_and_no_file() {
 }
 
 #[tokio::test]
+async fn a_plan_leaves_every_file_as_it_was() {
+    let sandbox = sandbox().await;
+    let program = Program::against(&sandbox);
+    program.run(&["--once"]).await.exits(0);
+    sandbox.world().churn(3, 20);
+    let before = contents(program.folder.path());
+    let said = program.run(&["plan", "--output", "json"]).await.exits(0);
+    assert!(
+        said.json()["detail_requests"].as_u64() > Some(0),
+        "{}",
+        said.stdout
+    );
+    assert_eq!(contents(program.folder.path()), before);
+}
+
+#[tokio::test]
 async fn one_customer_can_be_asked_for_and_looked_at() {
     let sandbox = sandbox().await;
     let program = Program::against(&sandbox);

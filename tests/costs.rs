@@ -65,6 +65,24 @@ async fn arrivals_at_the_head_cost_nothing_more_once_their_details_show_that_the
     copying.assert_mirror_equals_world();
 }
 
+/// Somebody answers whom a proved list does not show: then the server's details are no witness of
+/// who is counted in its list, and what they would have spared is asked of the list itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn details_are_no_sightings_once_somebody_lives_unlisted() {
+    let copying = Copying::ordered(1_050, Order::CreatedDescending).await;
+    copying.run().await.ok();
+    copying.world().unlist(copying.world().listed_ids()[500]);
+    copying.run().await.ok();
+    for _ in 0..150 {
+        copying.world().insert(Place::Head);
+    }
+    let ran = copying.run().await.ok();
+    let the_unlisted = 1;
+    assert_eq!((ran.lists, ran.details), (13, 150 + the_unlisted));
+    assert_eq!(ran.report.grade, Some(Grade::Complete));
+    copying.assert_mirror_equals_world();
+}
+
 /// Ten pages of ten, in this order.
 async fn ten_pages(order: Order) -> Copying {
     let mut copying = Copying::ordered(100, order).await;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use rusqlite::{Connection, OpenFlags};
@@ -69,6 +69,10 @@ impl Copy {
         self.folder.path().join("mirror.db")
     }
 
+    fn lake(&self) -> std::path::PathBuf {
+        self.folder.path().join("lake")
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_twsync"));
         command
@@ -81,7 +85,7 @@ impl Copy {
             .env("TWSYNC_PACE__IN_FLIGHT_MAX", IN_FLIGHT_MAX.to_string())
             .env("TWSYNC_SYNC__REVERIFY_MAX", "0")
             .env("TWSYNC_MIRROR__PATH", self.mirror())
-            .env("TWSYNC_LAKE__PATH", self.folder.path().join("lake"))
+            .env("TWSYNC_LAKE__PATH", self.lake())
             .stdin(Stdio::null());
         command
     }
@@ -101,15 +105,17 @@ impl Copy {
         assert!(output.status.success(), "{}: {said}", output.status);
     }
 
-    /// Whether a walk stands in the mirror that is to be gone on with, and whether details do.
-    fn is_open(&self) -> (bool, bool) {
+    /// Whether a walk stands in the mirror that is to be gone on with, and whether the newest run
+    /// came to its end.
+    fn stands(&self) -> (bool, bool) {
         if !self.mirror().exists() {
             return (false, false);
         }
-        let open = "SELECT EXISTS (SELECT * FROM walks WHERE ended_at IS NULL),
-                           EXISTS (SELECT * FROM detail_queue)";
+        let stands = "SELECT EXISTS (SELECT * FROM walks WHERE ended_at IS NULL),
+                             EXISTS (SELECT * FROM runs WHERE id = (SELECT max(id) FROM runs)
+                                     AND outcome IS NOT NULL)";
         sound(&self.mirror())
-            .query_row(open, [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row(stands, [], |row| Ok((row.get(0)?, row.get(1)?)))
             .unwrap()
     }
 
@@ -128,7 +134,7 @@ impl Copy {
         assert!(verified.status.success(), "verify: {said}");
         assert_runs_add_up(&self.mirror());
         Held {
-            lake: tables(&self.folder.path().join("lake")),
+            lake: tables(&self.lake()),
             ..Held::read(&self.mirror())
         }
     }
@@ -316,7 +322,7 @@ async fn dies_and_goes_on(point: &str, passed: u32, dying: Dying, whole: &(Held,
     };
     let at = format!("{point}={action}");
     let died = was_aborted(copy.once(dying.arguments(), &at).await.status);
-    let (walk_is_open, details_are_open) = copy.is_open();
+    let (walk_is_open, run_has_ended) = copy.stands();
     if died {
         copy.once_to_the_end(dying.arguments()).await;
     }
@@ -325,8 +331,8 @@ async fn dies_and_goes_on(point: &str, passed: u32, dying: Dying, whole: &(Held,
     let spent = copy.requests() - before;
     let anew = match dying {
         _ if !died || walk_is_open => 0,
-        // All was done, or nothing begun: who asks for everybody's details now is given them.
-        Dying::Full if !details_are_open => whole.1,
+        // It died after its end, in publishing: who asks for everybody's details now is given them.
+        Dying::Full if run_has_ended => whole.1,
         // A new run is a new look, which costs its two pages.
         _ => 2,
     };
@@ -402,6 +408,62 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     files
         .filter(|path| path.extension().is_some_and(|it| it == "rs"))
         .collect()
+}
+
+/// Many may have left since the last run that came to its end.
+const RELEASED: [&str; 2] = ["--allow-deletions", "1000"];
+
+/// At any moment of its life, which may be while it publishes.
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_nine_at_any_moment_of_later_runs_loses_nothing() {
+    let copy = Copy::of(World::new(31, 300)).await;
+    copy.once_to_the_end(&[]).await;
+    let world = copy.sandbox.world();
+    world.churn(1, 5);
+    let began = Instant::now();
+    copy.once_to_the_end(&[]).await;
+    let whole_life = began.elapsed();
+
+    let mut random = fastrand::Rng::with_seed(4);
+    let (mut killed, mut killed_publishing) = (0, 0);
+    for round in 0..40 {
+        world.churn(2 + round, 5);
+        let command = copy.command(&["-qq", "--once", RELEASED[0], RELEASED[1]]);
+        let mut child = tokio::process::Command::from(command).spawn().unwrap();
+        tokio::select! {
+            // Not to wait for anything: the moment is to be any.
+            () = tokio::time::sleep(whole_life.mul_f64(random.f64())) => {
+                child.kill().await.unwrap();
+                killed += 1;
+                killed_publishing += u32::from(copy.stands().1);
+            }
+            status = child.wait() => assert!(status.unwrap().success()),
+        }
+        sound(&copy.mirror());
+        if copy.lake().join("manifest.json").exists() {
+            let status = tokio::process::Command::from(copy.command(&["-qq", "verify"])).status();
+            assert!(
+                status.await.unwrap().success(),
+                "a lake of another time than the mirror"
+            );
+        }
+    }
+    assert!(
+        killed >= 10 && killed_publishing >= 1,
+        "killed {killed} times, and {killed_publishing} times while it was publishing"
+    );
+    copy.once_to_the_end(&RELEASED).await;
+    let held = copy.holds().await;
+    let mut living = 0;
+    world.each(|customer| {
+        living += 1;
+        assert!(held.customers.contains_key(&customer.id.to_string()));
+    });
+    let kept = "SELECT count(*) FROM customers WHERE deleted_at IS NULL";
+    let kept: i64 = sound(&copy.mirror())
+        .query_row(kept, [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(kept, living);
 }
 
 #[tokio::test(flavor = "multi_thread")]

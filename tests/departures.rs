@@ -5,8 +5,8 @@ mod support;
 
 use jiff::SignedDuration;
 use support::Copying;
-use twsync::report::{Grade, Mode, Outcome};
-use twsync::sandbox::{Action, Dialect, On, Options, Rule, World};
+use twsync::report::{Exit, Grade, Mode, Outcome};
+use twsync::sandbox::{Action, Dialect, On, Options, Place, Rule, Target, World};
 use twsync::sync::Job;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -265,7 +265,7 @@ async fn who_was_listed_and_left_before_its_details_came_is_no_customer_of_a_pro
         ..Job::of(Mode::Sync)
     };
     copying.run_job(cut).await;
-    copying.later(HOUR);
+    copying.later(2 * HOUR);
     let gone = copying.world().listed_ids()[50];
     copying.world().delete(gone);
     let ran = copying.run().await.ok();
@@ -289,4 +289,88 @@ async fn departures_get_on_under_a_small_budget() {
     }
     let gone = "SELECT count(*) FROM customers WHERE deleted_at IS NOT NULL";
     assert_eq!(copying.number(gone), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_for_whom_the_credentials_do_not_do_is_kept_and_stops_nobody() {
+    let copying = Copying::of(120).await;
+    copying.run().await.ok();
+    let (secret, gone) = (
+        copying.world().listed_ids()[3],
+        copying.world().listed_ids()[4],
+    );
+    copying.world().unlist(secret);
+    copying.world().delete(gone);
+    let refused = copying.fault(Rule::on(On::Customer(secret)).does(Action::status(401)));
+    let counts = copying.run().await.ok().report.counts;
+    assert_eq!((counts.inaccessible, counts.deleted), (1, 1));
+    let kept =
+        format!("SELECT count(*) FROM customers WHERE id = '{secret}' AND deleted_at IS NULL");
+    assert_eq!(copying.number(&kept), 1);
+
+    refused.lift();
+    copying.world().delete(secret);
+    assert_eq!(copying.run().await.ok().report.counts.deleted, 1);
+    copying.assert_mirror_equals_world();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_that_stop_doing_end_the_run_and_mark_nobody() {
+    let copying = Copying::of(120).await;
+    copying.run().await.ok();
+    copying.world().delete(copying.world().listed_ids()[3]);
+    let refused = copying.fault(Rule::on(On::Detail).does(Action::status(401)));
+    let ran = copying.run().await;
+    assert_eq!(ran.error.expect("no end").exit(), Exit::Refused);
+    let counts = ran.report.counts;
+    assert_eq!((counts.inaccessible, counts.deleted), (0, 0));
+    refused.lift();
+    assert_eq!(copying.run().await.ok().report.counts.deleted, 1);
+}
+
+/// The order of what there is to fetch is the same whether the list has one page or many.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_new_or_changed_is_asked_for_before_who_is_missing() {
+    for customers in [60, 250] {
+        let copying = Copying::of(customers).await;
+        copying.run().await.ok();
+        let ids = copying.world().listed_ids();
+        copying.world().delete(ids[3]);
+        copying.world().set_tier(ids[50], "Another tier");
+        let new = copying.world().insert(Place::Tail);
+        let arrivals = copying.arrivals();
+        copying.run().await.ok();
+        let asked_at = |id| {
+            let asked = arrivals.all().into_iter();
+            let mut asked = asked.map(|(target, _)| target);
+            asked.position(|target| target == Target::Detail { id: Some(id) })
+        };
+        let missing = asked_at(ids[3]).expect("it was asked for");
+        assert!(asked_at(new).expect("new") < missing);
+        assert!(asked_at(ids[50]).expect("changed") < missing);
+    }
+}
+
+/// Else they would be first in every run, and leave nothing of a small budget.
+#[tokio::test(flavor = "multi_thread")]
+async fn those_whose_details_never_come_do_not_keep_the_missing_from_being_asked_for() {
+    let copying = Copying::of(120).await;
+    copying.run().await.ok();
+    let ids = copying.world().listed_ids();
+    for id in &ids[10..20] {
+        copying.world().set_tier(*id, "Another tier");
+        copying.world().ghost(*id);
+    }
+    copying.run().await.ok();
+    copying.world().delete(ids[3]);
+    let (pages, canary) = (2, 1);
+    let small = Job {
+        requests_max: Some(pages + 1 + canary),
+        ..Job::of(Mode::Sync)
+    };
+    let ran = copying.run_job(small).await;
+    assert_eq!(ran.report.counts.deleted, 1);
+    let again = copying.run().await.ok();
+    assert_eq!(again.report.counts.pending, 10);
+    assert_eq!(again.details, 10, "they may answer one day");
 }

@@ -55,14 +55,6 @@ fn the_queue_goes_from_new_to_asked_for_and_pages_through() {
             at(1),
         )
         .unwrap();
-    world
-        .mirror
-        .enqueue(
-            &RoaringBitmap::from_iter(&rows[1..3]),
-            Reason::Missing,
-            at(1),
-        )
-        .unwrap();
     world.list(&[
         (summary(4), Verdict::Changed { row: rows[3] }),
         (summary(5), Verdict::New),
@@ -80,8 +72,7 @@ fn the_queue_goes_from_new_to_asked_for_and_pages_through() {
         [
             (Reason::New, new),
             (Reason::Changed, rows[3]),
-            (Reason::Missing, rows[1]),
-            (Reason::Missing, rows[2]),
+            (Reason::Refresh, rows[1]),
             (Reason::Full, rows[0]),
         ]
     );
@@ -196,7 +187,7 @@ fn a_walk_that_was_cut_short_comes_back_whole() {
     world.reopen();
     assert_eq!(world.mirror.open_walk().unwrap(), Some(open.clone()));
     assert_eq!(open.listed.len(), 2);
-    assert_eq!(open.last_at, open.listed[1].received_at);
+    assert_eq!(Some(open.last_at), world.kept(3).detail_verified_at);
     assert!(
         open.listed
             .is_sorted_by_key(|listed| listed.interval.received)
@@ -392,18 +383,9 @@ fn a_page_is_looked_up_in_its_own_order() {
 }
 
 #[test]
-fn a_customer_that_is_missing_before_it_was_ever_kept_is_queued_as_missing() {
+fn a_customer_that_leaves_before_it_was_ever_kept_leaves_what_the_list_said() {
     let mut world = World::with_customers(1);
     world.list(&[(summary(2), Verdict::New)]);
-    let rows = RoaringBitmap::from([world.row(1), world.row(2), 4_000]);
-    world.mirror.enqueue(&rows, Reason::Missing, at(1)).unwrap();
-    let queued: Vec<_> = world.mirror.queue(None, 9).unwrap();
-    let reasons: Vec<_> = queued.iter().map(|it| (it.key.reason, it.id)).collect();
-    assert_eq!(
-        reasons,
-        [(Reason::Missing, id(1)), (Reason::Missing, id(2))]
-    );
-    // What the list said of it is kept for its tombstone.
     world.settle(2, Settlement::Deleted { not_before: None });
     assert_eq!(world.kept(2).customer, Customer::from(summary(2)));
 }

@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 use support::Copying;
 use twsync::report::{Exit, Grade, Mode, Outcome};
@@ -105,7 +107,7 @@ async fn a_change_in_the_list_is_fetched_and_kept_as_a_version() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_that_the_list_hides_is_found_within_the_age() {
     let mut copying = Copying::of(120).await;
-    copying.config.sync.max_detail_age = std::time::Duration::from_hours(24);
+    copying.config.sync.max_detail_age = Duration::from_hours(24);
     copying.run().await.ok();
     copying
         .world()
@@ -129,7 +131,7 @@ async fn a_change_that_the_list_hides_is_found_within_the_age() {
 #[tokio::test(flavor = "multi_thread")]
 async fn those_whose_details_never_come_keep_nobody_else_from_being_asked_for() {
     let mut copying = Copying::of(60).await;
-    copying.config.sync.max_detail_age = std::time::Duration::from_hours(24);
+    copying.config.sync.max_detail_age = Duration::from_hours(24);
     copying.config.sync.reverify_max = 5;
     copying.run().await.ok();
     let ids = copying.world().listed_ids();
@@ -306,6 +308,47 @@ async fn an_old_walk_is_begun_anew_and_its_queue_stands() {
     assert_eq!(ran.details - ran.report.counts.reverified, 250 - 96);
     assert_eq!(ran.report.grade, Some(Grade::Complete));
     copying.assert_mirror_equals_world();
+}
+
+/// What counts is when it was cut short, not how long its details had been taking until then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_walk_whose_details_took_hours_is_taken_up_like_any_other() {
+    let copying = Copying::of(250).await;
+    let hands = copying.hands.clone();
+    let slow = Action::before(move |_| hands.pass(Duration::from_mins(2)));
+    let slow = copying.fault(Rule::on(On::Detail).does(slow));
+    let job = Job {
+        requests_max: Some(4 + 200),
+        ..Job::of(Mode::Sync)
+    };
+    copying.run_job(job).await;
+    slow.lift();
+    copying.later(HOUR / 2);
+    let ran = copying.run().await.ok();
+    assert_eq!((ran.lists, ran.details), (0, 50));
+    assert_eq!(ran.report.grade, Some(Grade::Complete));
+    copying.assert_mirror_equals_world();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_age_that_cannot_be_held_is_said_at_the_start_and_as_soon_as_anybody_is_known() {
+    let mut copying = Copying::of(250).await;
+    copying.config.sync.max_detail_age = Duration::from_hours(48);
+    for (reverify_max, said) in [
+        (5, Some("a bound of 2days 2h")),
+        (6, None),
+        (0, Some("no bound")),
+    ] {
+        copying.config.sync.reverify_max = reverify_max;
+        let ran = copying.run().await.ok();
+        let warned = ran
+            .warnings
+            .iter()
+            .find(|warning| warning.contains("max_detail_age"));
+        assert_eq!(warned.is_some(), said.is_some(), "{warned:?}");
+        let holds = |said| warned.is_some_and(|warned: &String| warned.contains(said));
+        assert!(said.is_none_or(holds), "{warned:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -86,6 +86,9 @@ pub enum Answer {
     NotFound,
     /// 403 on this one customer, with the server's words.
     Inaccessible(String),
+    /// 401, with credentials that were read anew if that could help, and the server's words. Whether
+    /// it is about this customer or about the credentials, only another answer tells.
+    Refused(String),
     /// A record that could not be taken.
     Rejected(Rejected),
     /// Anything else, after its retries; in words for a person. To be asked again in another run.

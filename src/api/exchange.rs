@@ -47,7 +47,8 @@ pub(super) enum Route {
 /// What came of a request.
 pub(super) struct Arrived<T> {
     pub(super) at: Arrival,
-    /// The answer, or the error to give up with after all retries of this one request.
+    /// The answer, or the error to give up with after all retries of this one request, or where the
+    /// credentials were refused.
     pub(super) answer: Result<T, Error>,
 }
 
@@ -94,7 +95,8 @@ impl Exchange {
                 Verdict::Ended(error) => return Err(error),
                 Verdict::Unauthorized(error) => {
                     if has_renewed || !self.may_have_renewed(&shown)? || !self.tokens.spend() {
-                        return Err(error);
+                        let answer = Err(error);
+                        return Ok(Arrived { at, answer });
                     }
                     has_renewed = true;
                 }

@@ -104,7 +104,7 @@ pub fn answer(bytes: &[u8]) {
     });
     let said = match details {
         Verdict::Taken(DetailReply { answer, .. }) => match answer {
-            Answer::Inaccessible(said) | Answer::Failed(said) => said,
+            Answer::Inaccessible(said) | Answer::Refused(said) | Answer::Failed(said) => said,
             Answer::Rejected(rejected) => rejected.why,
             Answer::Found(_) | Answer::NotFound => String::new(),
         },

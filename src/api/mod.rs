@@ -144,7 +144,10 @@ impl Client {
             })
             .await?;
         let DetailReply { answer, notes } = arrived.answer.unwrap_or_else(|error| DetailReply {
-            answer: Answer::Failed(error.to_string()),
+            answer: match error {
+                Error::Refused { said, .. } => Answer::Refused(said),
+                other => Answer::Failed(other.to_string()),
+            },
             notes: 0,
         });
         Ok(Details {

@@ -20,7 +20,8 @@ pub struct Walk {
     pub run: RunId,
     /// When it began.
     pub started_at: Timestamp,
-    /// When its newest page was received; when it began, where there is none.
+    /// When the newest of what it asked for was received: pages, and details that it counts as
+    /// sightings. When it began, where there is none.
     pub last_at: Timestamp,
     /// The list's dialect.
     pub dialect: String,
@@ -82,9 +83,12 @@ pub(super) fn open(connection: &Connection) -> rusqlite::Result<Option<Walk>> {
     };
     walk.listed = lists(connection, walk.id)?;
     walk.detail_sightings = details(connection, walk.id)?;
-    if let Some(newest) = walk.listed.last() {
-        walk.last_at = newest.received_at;
-    }
+    let newest_page = walk.listed.last().map(|page| page.received_at);
+    let newest_details = match walk.detail_sightings.last() {
+        Some((_, rows)) => living::last_verified(connection, rows)?,
+        None => None,
+    };
+    walk.last_at = newest_page.max(newest_details).unwrap_or(walk.last_at);
     let passes = walk.listed.iter().map(|listed| listed.pass);
     walk.pass = passes.max().unwrap_or(1);
     Ok(Some(walk))

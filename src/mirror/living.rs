@@ -1,11 +1,12 @@
 //! The customers that live: who they are, and which of them a list shows.
 
+use jiff::Timestamp;
 use roaring::RoaringBitmap;
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::customer::CustomerId;
 
-use super::row::count_at;
+use super::row::{At, count_at, time_at};
 
 /// The rows of all living customers.
 pub(super) fn alive(connection: &Connection) -> rusqlite::Result<RoaringBitmap> {
@@ -13,6 +14,34 @@ pub(super) fn alive(connection: &Connection) -> rusqlite::Result<RoaringBitmap> 
         connection,
         "SELECT row FROM kept INDEXED BY kept_alive WHERE deleted_at IS NULL",
     )
+}
+
+/// The rows of living customers whose details never came, or came before this.
+pub(super) fn verified_before(
+    connection: &Connection,
+    at: Timestamp,
+) -> rusqlite::Result<RoaringBitmap> {
+    let mut statement = connection.prepare_cached(
+        "SELECT row FROM kept INDEXED BY kept_alive
+         WHERE deleted_at IS NULL AND coalesce(detail_verified_at < ?1, true)",
+    )?;
+    let rows = statement.query_map([At(at)], |row| row.get::<_, u32>(0))?;
+    rows.collect()
+}
+
+/// When the newest details of these customers came.
+pub(super) fn last_verified(
+    connection: &Connection,
+    rows: &RoaringBitmap,
+) -> rusqlite::Result<Option<Timestamp>> {
+    let mut statement =
+        connection.prepare_cached("SELECT detail_verified_at FROM kept WHERE row = ?1")?;
+    let mut newest = None;
+    for row in rows {
+        let verified = statement.query_row([row], |it| time_at(it, 0)).optional()?;
+        newest = newest.max(verified.flatten());
+    }
+    Ok(newest)
 }
 
 /// The rows of all customers that have been seen alive since they were last found deleted: the

@@ -241,7 +241,8 @@ impl Mirror {
     }
 
     /// The next `most` customers whose details are to be fetched, the most urgent first, after
-    /// `after`: new, returned, changed, missing, then those that were asked for.
+    /// `after`: new, returned, changed, then those that were asked for; in the same order after all
+    /// of them those that were asked for in vain before.
     pub fn queue(&self, after: Option<QueueKey>, most: u32) -> Result<Vec<Queued>, Error> {
         self.reading(|connection| queue::next(connection, after, most))
     }
@@ -276,8 +277,7 @@ impl Mirror {
         self.reading(living::unlisted)
     }
 
-    /// Queues known customers. [`Reason::Missing`] replaces the reason of one that is queued
-    /// already, the other reasons leave it as it is.
+    /// Queues known customers. The reason of one that is queued already stays as it is.
     pub fn enqueue(
         &mut self,
         rows: &RoaringBitmap,
@@ -322,6 +322,11 @@ impl Mirror {
     /// When the details of the living customer that was verified longest ago were verified.
     pub fn oldest_verified_at(&self) -> Result<Option<Timestamp>, Error> {
         self.reading(due::oldest_verified_at)
+    }
+
+    /// The rows of living customers whose details never came, or came before this.
+    pub fn verified_before(&self, at: Timestamp) -> Result<RoaringBitmap, Error> {
+        self.reading(|connection| living::verified_before(connection, at))
     }
 
     /// The rows of all living customers.

@@ -22,8 +22,7 @@ pub enum Reason {
     Returned = 1,
     /// Listed with another fingerprint.
     Changed = 2,
-    /// Not among those that a complete walk proved to live.
-    Missing = 3,
+    // 3 is of those who are missing from the list. They are asked for under a proof, and never queued.
     /// Somebody asked for it by name.
     Refresh = 4,
     /// All details are asked for again.
@@ -32,11 +31,10 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, in the queue's order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 5] = [
         Self::New,
         Self::Returned,
         Self::Changed,
-        Self::Missing,
         Self::Refresh,
         Self::Full,
     ];
@@ -45,6 +43,8 @@ impl Reason {
 /// A place in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct QueueKey {
+    /// It was asked for before, in vain: everyone else comes first.
+    pub again: bool,
     /// Why it is queued; the most urgent first.
     pub reason: Reason,
     /// The customer's row number.
@@ -134,7 +134,7 @@ pub(super) fn put_listed(
     Ok(())
 }
 
-/// Queues known customers for another reason than a list row.
+/// Queues known customers for another reason than a list row. One that is queued already keeps its own.
 pub(super) fn put(
     connection: &Connection,
     rows: &RoaringBitmap,
@@ -146,7 +146,7 @@ pub(super) fn put(
          SELECT row, id, ?2, ?3, ?4, (SELECT last_complete_as_of FROM memory)
          FROM (SELECT row, id FROM kept WHERE row = ?1
                UNION SELECT row, id FROM detail_queue WHERE row = ?1) WHERE true
-         ON CONFLICT (row) DO UPDATE SET reason = excluded.reason WHERE excluded.reason = 3",
+         ON CONFLICT (row) DO NOTHING",
     )?;
     for row in rows {
         statement.execute(params![row, reason, At(at), NO_FIELD])?;
@@ -244,20 +244,40 @@ pub(super) fn next(
     after: Option<QueueKey>,
     most: u32,
 ) -> rusqlite::Result<Vec<Queued>> {
+    let mut queued = match after {
+        Some(QueueKey { again: true, .. }) => Vec::new(),
+        after => in_order(connection, false, after, most)?,
+    };
+    let left = most - u32::try_from(queued.len()).expect("no more than were asked for");
+    if left > 0 {
+        let after = after.filter(|key| key.again);
+        queued.extend(in_order(connection, true, after, left)?);
+    }
+    Ok(queued)
+}
+
+/// Of those that were asked for in vain, or of the others: the next `most` after `after`.
+fn in_order(
+    connection: &Connection,
+    again: bool,
+    after: Option<QueueKey>,
+    most: u32,
+) -> rusqlite::Result<Vec<Queued>> {
     let (reason, row) = after.map_or((-1, 0), |key| (key.reason as i64, key.row));
     // Each half is a range of the index; a comparison of pairs would scan from the reason's first.
     connection
         .prepare_cached(
             "SELECT reason, row, id, attempts, last_error FROM detail_queue
-             WHERE reason = ?1 AND row > ?2
+             WHERE reason = ?1 AND row > ?2 AND (attempts > 0) = ?4
              UNION ALL
              SELECT reason, row, id, attempts, last_error FROM detail_queue
-             WHERE reason > ?1
+             WHERE reason > ?1 AND (attempts > 0) = ?4
              ORDER BY reason, row LIMIT ?3",
         )?
-        .query_map(params![reason, row, most], |row| {
+        .query_map(params![reason, row, most, again], |row| {
             Ok(Queued {
                 key: QueueKey {
+                    again,
                     reason: row.get(0)?,
                     row: row.get(1)?,
                 },

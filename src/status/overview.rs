@@ -266,7 +266,6 @@ const fn word(reason: Reason) -> &'static str {
         Reason::New => "new",
         Reason::Returned => "returned",
         Reason::Changed => "changed",
-        Reason::Missing => "missing",
         Reason::Refresh => "refresh",
         Reason::Full => "full",
     }

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Error, Run, freshness};
 use crate::mirror::{self, Old};
-use crate::report::{Mode, Outcome, Report};
+use crate::report::{Grade, Mode, Outcome, Report, RunId};
 
 /// So many of the last runs are looked at for the one before.
 const RUNS_LOOKED_AT: u32 = 100;
@@ -46,13 +46,12 @@ impl Run<'_> {
         Ok((old, due.count()))
     }
 
-    /// Says so where settings and pace can't keep every customer's details within their age, going
-    /// by the schedule.
-    pub(super) async fn foresee_age(&mut self) -> Result<(), Error> {
-        let (Some(run_interval), 1..) = (self.interval, self.settings.reverify_max) else {
-            return Ok(());
+    /// Says so where settings and pace can't keep the details of so many customers within their age,
+    /// going by the schedule.
+    pub(super) fn foresee_age(&mut self, active: u64) {
+        let Some(run_interval) = self.interval else {
+            return;
         };
-        let active = self.store.with(|mirror| mirror.alive_count()).await?;
         let capacity = freshness::Capacity {
             active,
             pages: active.div_ceil(u64::from(self.flight.page_size)),
@@ -64,16 +63,21 @@ impl Run<'_> {
         if !capacity.holds(wanted) {
             let attainable = capacity.attainable_age().map_or_else(
                 || "no bound at all".to_owned(),
-                |age| humantime::format_duration(whole_hours(age)).to_string(),
+                |age| {
+                    format!(
+                        "a bound of {}",
+                        humantime::format_duration(whole_hours(age))
+                    )
+                },
             );
             self.warn(format!(
-                "details can't be kept younger than sync.max_detail_age ({}): at this pace and \
-                 this many runs the bound is {attainable}; raise sync.reverify_max or \
-                 pace.requests_per_second, or run more often",
+                "details can't be kept younger than sync.max_detail_age ({}): at this pace, this \
+                 many runs and at most {} a run (sync.reverify_max) there is {attainable}; raise \
+                 these, or max_detail_age",
                 humantime::format_duration(wanted),
+                self.settings.reverify_max,
             ));
         }
-        Ok(())
     }
 }
 
@@ -84,6 +88,28 @@ fn last_run(mirror: &mirror::Mirror) -> Result<Option<Timestamp>, mirror::Error>
     };
     let runs = mirror.last_runs(RUNS_LOOKED_AT)?;
     Ok(runs.into_iter().find(came_to_it).map(|run| run.started_at))
+}
+
+/// When the first of the runs began that were to ask for everyone's details again and of which none
+/// came to its end since; `this` run not counted. One that only never came to agree with itself
+/// about the list did come to its end, and so did one that was told what a person has to decide.
+pub(super) fn full_since(
+    mirror: &mirror::Mirror,
+    this: RunId,
+) -> Result<Option<Timestamp>, mirror::Error> {
+    let runs = mirror.last_runs(RUNS_LOOKED_AT)?;
+    let unfinished = runs
+        .into_iter()
+        .filter(|run| run.id != this)
+        .take_while(|run| !matches!(run.outcome, Some(Outcome::Done | Outcome::Held)));
+    let cut_short = unfinished.filter(|run| run.mode == Mode::Full && !may_have_ended(run));
+    Ok(cut_short.last().map(|run| run.started_at))
+}
+
+/// A run that is partial because its walk was; or that was cut short in its walk, and so before it
+/// asked for everyone.
+fn may_have_ended(run: &Report) -> bool {
+    (run.outcome, run.grade) == (Some(Outcome::Partial), Some(Grade::Partial))
 }
 
 /// From one instant to a later one; nothing where the clock was set back.

@@ -18,16 +18,13 @@ use crate::report::Stage;
 
 /// The errand of asking for a few customers and keeping what they answer.
 struct Hearing {
-    to_ask: VecDeque<(u32, CustomerId)>,
+    to_ask: VecDeque<Ask>,
     heard: Vec<(u32, Details)>,
 }
 
 impl Errand for Hearing {
     async fn next(&mut self) -> Result<Option<Ask>, Error> {
-        Ok(self
-            .to_ask
-            .pop_front()
-            .map(|(row, id)| Ask::Customer(row, id)))
+        Ok(self.to_ask.pop_front())
     }
 
     async fn settle(&mut self, answers: Vec<Answered>) -> Result<(), Error> {
@@ -159,23 +156,25 @@ impl Run<'_> {
         Ok(self.store.with(move |mirror| mirror.ids(&one)).await?.pop())
     }
 
-    /// Asks for a few, for the canary if one of them is not found, and settles them all.
+    /// Asks for a few, for the canary if one of them is not found or refused, and settles them all.
+    /// Where the credentials are refused for the canary too, it is they that no longer do.
     async fn hear(
         &mut self,
         few: &[(u32, CustomerId)],
         canary: Option<(u32, CustomerId)>,
         walk: i64,
     ) -> Result<(), Error> {
-        let heard = self.ask_for(few.iter().copied()).await?;
-        let not_found = heard
+        let few_asked = few.iter().map(|(row, id)| Ask::Missing(*row, *id));
+        let heard = self.hear_from(few_asked.collect()).await?;
+        let is_in_doubt = heard
             .iter()
-            .any(|(_, details)| heard_of(details) == Heard::NotFound);
+            .any(|(_, details)| matches!(heard_of(details), Heard::NotFound | Heard::Refused));
         let canary_answers = match canary {
-            _ if !not_found => false,
+            _ if !is_in_doubt => false,
             // The list is proved to be empty, and a person has released the hold: nobody is left to ask.
             None => true,
-            Some(canary) => {
-                let canary = self.ask_for([canary].into_iter()).await?;
+            Some((row, id)) => {
+                let canary = self.hear_from([Ask::Customer(row, id)].into()).await?;
                 canary
                     .iter()
                     .all(|(_, details)| heard_of(details) == Heard::Found)
@@ -234,12 +233,9 @@ impl Run<'_> {
         Ok(self.memory.last_complete_as_of.filter(|_| !was_held))
     }
 
-    async fn ask_for(
-        &mut self,
-        customers: impl Iterator<Item = (u32, CustomerId)>,
-    ) -> Result<Vec<(u32, Details)>, Error> {
+    async fn hear_from(&mut self, to_ask: VecDeque<Ask>) -> Result<Vec<(u32, Details)>, Error> {
         let mut hearing = Hearing {
-            to_ask: customers.collect(),
+            to_ask,
             heard: Vec::new(),
         };
         self.flight.run(&mut hearing).await?;
@@ -254,6 +250,7 @@ fn heard_of(details: &Details) -> Heard {
         Answer::Found(_) => Heard::Found,
         Answer::NotFound => Heard::NotFound,
         Answer::Inaccessible(_) => Heard::Inaccessible,
+        Answer::Refused(_) => Heard::Refused,
         Answer::Rejected(_) | Answer::Failed(_) => Heard::Other,
     }
 }
@@ -261,12 +258,14 @@ fn heard_of(details: &Details) -> Heard {
 fn settlement(fate: Fate, answer: Answer, last_seen: Option<jiff::Timestamp>) -> Settlement {
     match (fate, answer) {
         (Fate::Unlisted, Answer::Found(customer)) => Settlement::Unlisted(customer),
-        (Fate::Inaccessible, Answer::Inaccessible(said)) => Settlement::Inaccessible { said },
+        (Fate::Inaccessible, Answer::Inaccessible(said) | Answer::Refused(said)) => {
+            Settlement::Inaccessible { said }
+        }
         (Fate::Deleted, _) => Settlement::Deleted {
             not_before: last_seen,
         },
         (_, Answer::Rejected(rejected)) => Settlement::Rejected(rejected),
-        (_, Answer::Failed(why)) => Settlement::Pending { why },
+        (_, Answer::Failed(why) | Answer::Refused(why)) => Settlement::Pending { why },
         _ => Settlement::Pending {
             why: "not found, but neither is a customer that was just listed".to_owned(),
         },

@@ -117,8 +117,10 @@ pub enum Heard {
     Found,
     /// 404, in the API's own form.
     NotFound,
-    /// 401 or 403 on this customer.
+    /// 403 on this customer.
     Inaccessible,
+    /// 401, which may be about the credentials as well as about this customer.
+    Refused,
     /// Anything else, or nothing.
     Other,
 }
@@ -143,7 +145,8 @@ pub const fn fate(heard: Heard, canary_answers: bool) -> Fate {
         Heard::Found => Fate::Unlisted,
         Heard::NotFound if canary_answers => Fate::Deleted,
         Heard::Inaccessible => Fate::Inaccessible,
-        Heard::NotFound | Heard::Other => Fate::Pending,
+        Heard::Refused if canary_answers => Fate::Inaccessible,
+        Heard::NotFound | Heard::Refused | Heard::Other => Fate::Pending,
     }
 }
 
@@ -254,6 +257,8 @@ mod tests {
     fn nobody_is_deleted_without_a_404_and_a_canary() {
         assert_eq!(fate(Heard::NotFound, true), Fate::Deleted);
         assert_eq!(fate(Heard::NotFound, false), Fate::Pending);
+        assert_eq!(fate(Heard::Refused, true), Fate::Inaccessible);
+        assert_eq!(fate(Heard::Refused, false), Fate::Pending);
         for canary_answers in [true, false] {
             assert_eq!(fate(Heard::Found, canary_answers), Fate::Unlisted);
             assert_eq!(

@@ -7,10 +7,11 @@ use std::collections::{HashMap, VecDeque};
 
 use roaring::RoaringBitmap;
 
+use super::certificate::Verdict;
 use super::flight::Ask;
 use super::round::Round;
 use super::store::Store;
-use super::walk::Walk;
+use super::walk::{Walk, Walked};
 use super::{Error, Run};
 use crate::api::{Answer, Details};
 use crate::customer::CustomerId;
@@ -22,8 +23,8 @@ const READ_AHEAD: u32 = 1_000;
 
 /// Where the questions come from.
 enum Source {
-    /// The queue, from after this place on.
-    Queue(Option<QueueKey>),
+    /// The queue: those in these places, from after this one on.
+    Queue(Places, Option<QueueKey>),
     /// Living customers whose details are old: so many more, from after this place on.
     Due {
         old: Old,
@@ -34,20 +35,59 @@ enum Source {
     Read,
 }
 
+/// Which places of the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Places {
+    /// All.
+    All,
+    /// Those that were not asked for in vain before.
+    Fresh,
+    /// Of those, the ones that the list put there: new, returned, changed.
+    FreshFromList,
+}
+
+impl Places {
+    fn include(self, key: QueueKey) -> bool {
+        match self {
+            Self::All => true,
+            Self::Fresh => !key.again,
+            Self::FreshFromList => !key.again && key.reason < Reason::Refresh,
+        }
+    }
+}
+
 /// Customers whose details are to be asked for.
 pub(super) struct Waiting {
     source: Source,
+    /// Those in the queue who are no matter of this.
+    except: RoaringBitmap,
     ready: VecDeque<(u32, CustomerId, Option<Reason>)>,
     /// Why those in the air were asked for.
     reasons: HashMap<u32, Option<Reason>>,
 }
 
 impl Run<'_> {
-    /// Fetches all that is queued. `walk` is the one that these details may help to prove.
-    pub(super) async fn fetch_queued(&mut self, walk: Option<&mut Walk>) -> Result<(), Error> {
+    /// Fetches what is queued in these places. `walk` is the one that these details may help to prove.
+    pub(super) async fn fetch_queued(
+        &mut self,
+        places: Places,
+        walk: Option<&mut Walk>,
+    ) -> Result<(), Error> {
         let queued = self.store.with(|mirror| mirror.queue_len()).await?;
         self.live.begin(Stage::Details, queued);
-        self.fetch(Waiting::in_queue(), walk).await
+        self.fetch(Waiting::queued(places), walk).await
+    }
+
+    /// Fetches those whom the list showed to be new or changed, and were not asked for yet; not
+    /// those whom it then proved to have left.
+    pub(super) async fn fetch_listed(&mut self, walked: &Walked) -> Result<(), Error> {
+        let mut waiting = Waiting::queued(Places::FreshFromList);
+        if let Verdict::Complete(proved) = &walked.verdict {
+            waiting.except.clone_from(&proved.departed);
+        }
+        let queued = self.store.with(|mirror| mirror.queue_len()).await?;
+        self.live.begin(Stage::Details, queued);
+        self.fetch(waiting, None).await
     }
 
     /// Asks again for details that are old, as many as keep every customer's within its bound.
@@ -147,14 +187,15 @@ impl Waiting {
         Self::from(Source::Read)
     }
 
-    /// All that are queued, in the queue's order.
-    pub(super) fn in_queue() -> Self {
-        Self::from(Source::Queue(None))
+    /// Those in these places of the queue, in its order.
+    pub(super) fn queued(places: Places) -> Self {
+        Self::from(Source::Queue(places, None))
     }
 
     fn from(source: Source) -> Self {
         Self {
             source,
+            except: RoaringBitmap::new(),
             ready: VecDeque::new(),
             reasons: HashMap::new(),
         }
@@ -194,29 +235,31 @@ impl Waiting {
     ) -> Result<(), Error> {
         match self.source {
             Source::Read => Ok(()),
-            Source::Queue(after) => self.read_queue(store, in_vain, after).await,
+            Source::Queue(places, after) => self.read_queue(store, in_vain, places, after).await,
             Source::Due { old, left, after } => self.read_due(store, old, left, after).await,
         }
     }
 
-    /// Who is missing is asked under a proof only, and so is passed over here. So is who was asked
-    /// in this run already, and did not answer.
+    /// Who was asked in this run already, and did not answer, is passed over.
     async fn read_queue(
         &mut self,
         store: &mut Store,
         in_vain: &RoaringBitmap,
+        places: Places,
         mut after: Option<QueueKey>,
     ) -> Result<(), Error> {
         while self.ready.is_empty() {
-            let queued = store
+            let mut queued = store
                 .with(move |mirror| mirror.queue(after, READ_AHEAD))
                 .await?;
+            queued.retain(|queued| places.include(queued.key));
             let Some(last) = queued.last() else { break };
             after = Some(last.key);
-            self.source = Source::Queue(after);
-            let to_ask = queued.into_iter().filter(|queued| {
-                queued.key.reason != Reason::Missing && !in_vain.contains(queued.key.row)
-            });
+            self.source = Source::Queue(places, after);
+            let to_ask = queued
+                .into_iter()
+                .filter(|queued| !in_vain.contains(queued.key.row))
+                .filter(|queued| !self.except.contains(queued.key.row));
             self.ready
                 .extend(to_ask.map(|queued| (queued.key.row, queued.id, Some(queued.key.reason))));
         }
@@ -265,7 +308,7 @@ fn settlement(row: u32, details: Details, reason: Option<Reason>, is_sighting: b
     let outcome = match details.answer {
         Answer::Found(customer) => Settlement::Found(customer),
         Answer::Rejected(rejected) => Settlement::Rejected(rejected),
-        Answer::Inaccessible(said) => Settlement::Inaccessible { said },
+        Answer::Inaccessible(said) | Answer::Refused(said) => Settlement::Inaccessible { said },
         Answer::NotFound => kept("its details answer 404".to_owned()),
         Answer::Failed(why) => kept(why),
     };

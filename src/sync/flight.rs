@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::Error;
-use crate::api::{self, Client, Details, Page};
+use crate::api::{self, Answer, Client, Details, Page};
 use crate::customer::CustomerId;
 
 /// What to ask for.
@@ -20,8 +20,10 @@ use crate::customer::CustomerId;
 pub(super) enum Ask {
     /// A page of the list.
     Page(u32),
-    /// One customer's details.
+    /// One customer's details. A 401 means that the credentials are refused, and ends the run.
     Customer(u32, CustomerId),
+    /// The details of one who is missing from the list. A 401 may mean this one alone.
+    Missing(u32, CustomerId),
 }
 
 /// What came back.
@@ -105,8 +107,18 @@ async fn send(client: Client, page_size: u32, ask: Ask) -> Result<Answered, Erro
         Ask::Page(page) => {
             Answered::Page(client.list_page(page, page_size, &<_>::default()).await?)
         }
-        Ask::Customer(row, id) => Answered::Customer(row, client.customer(id).await?),
+        Ask::Customer(row, id) => {
+            Answered::Customer(row, unless_refused(client.customer(id).await?)?)
+        }
+        Ask::Missing(row, id) => Answered::Customer(row, client.customer(id).await?),
     })
+}
+
+fn unless_refused(details: Details) -> Result<Details, Error> {
+    match details.answer {
+        Answer::Refused(said) => Err(api::Error::Refused { status: 401, said }.into()),
+        _ => Ok(details),
+    }
 }
 
 /// Of two failures the one that says why: being stopped is what the others do to a request.

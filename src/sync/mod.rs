@@ -34,17 +34,15 @@ use crate::api::{Client, Limits, PaceMemory};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::customer::CustomerId;
-use crate::mirror::{Memory, Mirror, QueueKey, Reason, State};
+use crate::mirror::{Memory, Mirror, Reason, State};
 use crate::report::{Grade, Live, Mode, Outcome, Report, RunId, in_one_line};
 
+use details::Places;
 pub use error::Error;
 use flight::Flight;
 pub use rehearsal::{Forecast, rehearse};
 use store::Store;
 use walk::Walked;
-
-/// So many of those that an earlier full run left are looked at, to see whether it was cut short.
-const FULL_LOOKED_AT: u32 = 10_000;
 
 /// What a run is asked to do.
 #[derive(Clone, Debug)]
@@ -157,15 +155,16 @@ impl<'a> Run<'a> {
         if job.mode == Mode::Refresh {
             return self.refresh(&job.ids).await;
         }
-        self.foresee_age().await?;
-        let everyone = job.mode == Mode::Full && !self.full_was_cut_short().await?;
+        let active = self.store.with(|mirror| mirror.alive_count()).await?;
+        self.foresee_age(active);
         let walked = self.walk().await?;
+        self.fetch_listed(&walked).await?;
         self.depart(&walked, job.deletions_allowed).await?;
         self.end_walk(&walked).await?;
-        if everyone {
+        if job.mode == Mode::Full {
             self.queue_everyone().await?;
         }
-        self.fetch_queued(None).await?;
+        self.fetch_queued(Places::All, None).await?;
         self.fetch_due().await?;
         self.conclude(&walked);
         Ok(())
@@ -269,27 +268,16 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Whether a run that asked for everyone's details left some of them: then these are what there
-    /// is to do, and the walk already begins to. Who was asked for in vain waits there whatever
-    /// becomes of a run.
-    async fn full_was_cut_short(&mut self) -> Result<bool, Error> {
-        let before_full = QueueKey {
-            reason: Reason::Refresh,
-            row: u32::MAX,
-        };
-        let left = self
-            .store
-            .with(move |mirror| mirror.queue(Some(before_full), FULL_LOOKED_AT))
-            .await?;
-        Ok(left.iter().any(|queued| queued.attempts == 0))
-    }
-
-    /// Queues every living customer.
+    /// Queues every living customer; where this run takes up one for everyone that was cut short,
+    /// those whose details have not come since.
     async fn queue_everyone(&mut self) -> Result<(), Error> {
-        let at = self.clock.now();
+        let (this, at) = (self.report.id, self.clock.now());
         self.store
             .with(move |mirror| {
-                let everyone = mirror.alive()?;
+                let everyone = match age::full_since(mirror, this)? {
+                    Some(since) => mirror.verified_before(since)?,
+                    None => mirror.alive()?,
+                };
                 mirror.enqueue(&everyone, Reason::Full, at)
             })
             .await?;

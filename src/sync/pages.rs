@@ -4,7 +4,7 @@ use std::collections::{HashSet, VecDeque};
 
 use roaring::RoaringBitmap;
 
-use super::details::Waiting;
+use super::details::{Places, Waiting};
 use super::passes::Taken;
 use super::plan::plan;
 use super::round::Round;
@@ -40,7 +40,7 @@ impl Run<'_> {
         walk.alone = false;
         self.live.begin(Stage::Pages, pages.len() as u64);
         let details = if walk.somebody_was_known && !self.rehearsing {
-            Waiting::in_queue()
+            Waiting::queued(Places::Fresh)
         } else {
             Waiting::nobody()
         };

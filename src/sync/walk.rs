@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use roaring::RoaringBitmap;
 
 use super::certificate::{self, Evidence, Totals, Verdict};
+use super::details::Places;
 use super::passes::{Passes, Rules, Taken};
 use super::strategy::{self, Step};
 use super::{Error, Run};
@@ -77,7 +78,7 @@ impl Run<'_> {
                 Step::Together { pass, pages } => self.ask_together(&mut walk, pass, pages).await?,
                 Step::Details if self.rehearsing => return Ok(self.arrive(walk, verdict)),
                 Step::Details => {
-                    self.fetch_queued(Some(&mut walk)).await?;
+                    self.fetch_queued(Places::All, Some(&mut walk)).await?;
                     walk.passes.details_asked();
                 }
                 Step::Done => return Ok(self.arrive(walk, verdict)),
@@ -166,6 +167,9 @@ impl Run<'_> {
         let open = self
             .open_ledger(first.dialect, page_size, first.interval)
             .await?;
+        if open.known_alive.is_empty() {
+            self.foresee_age(how_many(&first, page_size));
+        }
         let mut walk = Walk::begin(&open, self.settings.max_passes);
         self.take_pages(&mut walk, 1, vec![first]).await?;
         Ok(walk)
@@ -335,6 +339,14 @@ fn alone(open: &mirror::Walk) -> Vec<bool> {
     let alone = certificate::alone(&intervals).into_iter();
     let lists = alone.zip(all).filter(|(_, (_, is_list))| *is_list);
     lists.map(|(alone, _)| alone).collect()
+}
+
+/// How many customers there are by this answer, roughly where it does not say.
+fn how_many(page: &Page, page_size: u32) -> u64 {
+    match page.total {
+        Total::Exact(total) => total,
+        Total::Items(_) => u64::from(page.pages) * u64::from(page_size),
+    }
 }
 
 /// How many customers there are by this answer. The `limit` dialect's `items` may yet turn out to be
