@@ -270,6 +270,8 @@ async fn who_was_listed_and_left_before_its_details_came_is_no_customer_of_a_pro
     copying.world().delete(gone);
     let ran = copying.run().await.ok();
     assert_eq!(ran.report.grade, Some(Grade::Complete));
+    let (queued, canary) = (50, 1);
+    assert_eq!(ran.details, queued + canary, "nobody twice");
     copying.assert_mirror_equals_world();
 }
 
@@ -354,7 +356,7 @@ async fn who_is_new_or_changed_is_asked_for_before_who_is_missing() {
 /// Else they would be first in every run, and leave nothing of a small budget.
 #[tokio::test(flavor = "multi_thread")]
 async fn those_whose_details_never_come_do_not_keep_the_missing_from_being_asked_for() {
-    let copying = Copying::of(120).await;
+    let copying = Copying::of(250).await;
     copying.run().await.ok();
     let ids = copying.world().listed_ids();
     for id in &ids[10..20] {
@@ -363,7 +365,7 @@ async fn those_whose_details_never_come_do_not_keep_the_missing_from_being_asked
     }
     copying.run().await.ok();
     copying.world().delete(ids[3]);
-    let (pages, canary) = (2, 1);
+    let (pages, canary) = (3, 1);
     let small = Job {
         requests_max: Some(pages + 1 + canary),
         ..Job::of(Mode::Sync)
