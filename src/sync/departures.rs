@@ -3,8 +3,13 @@
 //! Absence from the list only nominates. A customer is marked deleted when the server says of this
 //! very one that it is not there, in the form that the API has for that, while it still answers for
 //! another one that was just listed (the *canary*): a server that answers 404 to everything deletes
-//! nobody. And more departures at once than settings allow, or a list that is suddenly empty, are
-//! more likely somebody's mistake than true: then none is carried out until a person has said so.
+//! nobody. In the same way a 401 is believed to be about this very one only while the canary answers.
+//! And more departures at once than settings allow, or a list that is suddenly empty, are more likely
+//! somebody's mistake than true: then none is carried out until a person has said so.
+//!
+//! The interval that a tombstone keeps goes from when the customer was last seen to the answer that
+//! confirmed its end, however long that was held back: what has been published of the time between
+//! does not change.
 //!
 //! Decisions only: nothing is asked for here, and nothing is written.
 
