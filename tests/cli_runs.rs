@@ -239,6 +239,7 @@ async fn a_plan_leaves_every_file_as_it_was() {
         "{}",
         said.stdout
     );
+    assert!(said.json()["duration_seconds"].is_f64(), "{}", said.stdout);
     assert_eq!(contents(program.folder.path()), before);
 }
 

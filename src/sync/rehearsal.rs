@@ -37,6 +37,7 @@ pub struct Forecast {
     /// Requests a second that pace and server allow.
     pub requests_per_second: f64,
     /// How long they would take at that rate.
+    #[serde(rename = "duration_seconds", serialize_with = "in_seconds")]
     pub duration: Duration,
 }
 
@@ -96,4 +97,8 @@ impl Run<'_> {
                 .unwrap_or(Duration::MAX),
         })
     }
+}
+
+fn in_seconds<S: serde::Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_f64(duration.as_secs_f64())
 }
