@@ -232,6 +232,14 @@ impl Report {
             counts: Counts::default(),
         }
     }
+
+    /// Says why it ended as it did, before whatever else there is to say.
+    pub fn ended_by(&mut self, why: String) {
+        self.reason = Some(match self.reason.take() {
+            Some(else_said) => format!("{why}; {else_said}"),
+            None => why,
+        });
+    }
 }
 
 /// What a run is at: a way to say, and how far it has come.

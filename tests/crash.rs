@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
-use twsync::sandbox::{Latency, Options, Sandbox, TOKEN, World};
+use twsync::sandbox::{Latency, Options, Place, Sandbox, TOKEN, World};
 
 const IN_FLIGHT_MAX: u64 = 4;
 
@@ -408,6 +408,24 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     files
         .filter(|path| path.extension().is_some_and(|it| it == "rs"))
         .collect()
+}
+
+/// A walk that has seen everybody has, though its run dies before it can say anything else.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_after_a_first_run_that_died_at_its_end_is_an_arrival() {
+    let copy = Copy::of(world()).await;
+    let died = copy
+        .once(&[], "mirror::walk-end-after-commit=panic(abort)")
+        .await;
+    assert!(was_aborted(died.status));
+    copy.sandbox.world().insert(Place::Tail);
+    copy.once_to_the_end(&[]).await;
+    let ops =
+        "SELECT group_concat(DISTINCT op) FROM (SELECT op FROM customer_versions ORDER BY op)";
+    let ops: String = sound(&copy.mirror())
+        .query_row(ops, [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(ops, "baseline,insert");
 }
 
 /// Many may have left since the last run that came to its end.

@@ -86,6 +86,7 @@ async fn a_list_that_is_suddenly_empty_is_held_in_the_other_dialect_too() {
     for id in copying.world().listed_ids() {
         copying.world().unlist(id);
     }
+    assert_eq!(copying.rehearse().await.held, 250);
     let ran = copying.run().await.ok();
     assert_eq!(
         (ran.report.outcome, ran.report.counts.held),
@@ -375,4 +376,131 @@ async fn those_whose_details_never_come_do_not_keep_the_missing_from_being_asked
     let again = copying.run().await.ok();
     assert_eq!(again.report.counts.pending, 10);
     assert_eq!(again.details, 10, "they may answer one day");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_who_lived_unlisted_is_marked_deleted_under_a_hold() {
+    let copying = Copying::of(120).await;
+    copying.run().await.ok();
+    let ids = copying.world().listed_ids();
+    for id in &ids[..3] {
+        copying.world().unlist(*id);
+    }
+    assert_eq!(copying.run().await.ok().report.counts.unlisted, 3);
+    // As another tenant's credentials would show it.
+    for id in &ids {
+        copying.world().delete(*id);
+    }
+    let counts = copying.run().await.ok().report.counts;
+    assert_eq!((counts.deleted, counts.held), (0, 120));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_lived_unlisted_leave_within_the_same_bounds_as_all() {
+    let copying = Copying::of(120).await;
+    copying.run().await.ok();
+    let ids = copying.world().listed_ids();
+    for id in &ids[..9] {
+        copying.world().unlist(*id);
+    }
+    let released = Job {
+        deletions_allowed: 9,
+        ..Job::of(Mode::Sync)
+    };
+    let counts = copying.run_job(released.clone()).await.ok().report.counts;
+    assert_eq!(counts.unlisted, 9);
+    for id in &ids[..9] {
+        copying.world().delete(*id);
+    }
+    let counts = copying.run().await.ok().report.counts;
+    assert_eq!((counts.deleted, counts.held), (0, 9));
+    let counts = copying.run_job(released).await.ok().report.counts;
+    assert_eq!((counts.deleted, counts.held), (9, 0));
+    copying.assert_mirror_equals_world();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_stands_whatever_becomes_of_the_runs_after_it() {
+    let copying = Copying::of(250).await;
+    copying.run().await.ok();
+    let ids = copying.world().listed_ids();
+    for id in &ids[..9] {
+        copying.world().delete(*id);
+    }
+    copying.run().await.ok();
+    let some = Job {
+        deletions_allowed: 4,
+        ..Job::of(Mode::Sync)
+    };
+    assert_eq!(copying.run_job(some).await.ok().report.counts.held, 5);
+    // One that proves nothing decides nothing.
+    let stale = copying.fault(Rule::on(On::List).does(Action::add_header("age", "50")));
+    let ran = copying.run().await.ok();
+    assert_eq!(ran.report.grade, Some(Grade::Converged));
+    stale.lift();
+    let counts = copying.run().await.ok().report.counts;
+    assert_eq!((counts.deleted, counts.held), (0, 5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_stands_though_its_run_was_cut_short_and_both_are_told() {
+    let mut copying = Copying::of(250).await;
+    copying.config.sync.max_detail_age = std::time::Duration::from_hours(1);
+    copying.run().await.ok();
+    copying.later(2 * HOUR);
+    let ids = copying.world().listed_ids();
+    for id in &ids[..6] {
+        copying.world().delete(*id);
+    }
+    let cut = Job {
+        requests_max: Some(20),
+        ..Job::of(Mode::Sync)
+    };
+    let report = copying.run_job(cut).await.report;
+    assert_eq!(
+        (report.outcome, report.counts.held),
+        (Some(Outcome::Partial), 6)
+    );
+    let reason = report.reason.expect("why it ended");
+    assert!(
+        reason.contains("budget") && reason.contains("held back"),
+        "{reason}"
+    );
+    copying.world().undelete(ids[0]);
+    copying.later(2 * HOUR);
+    let counts = copying.run().await.ok().report.counts;
+    assert_eq!((counts.deleted, counts.held), (0, 5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_is_behind_brings_nobody_back_to_life() {
+    let copying = Copying::of(120).await;
+    copying.run().await.ok();
+    let gone = copying.world().listed_ids()[3];
+    copying.world().delete(gone);
+    copying.run().await.ok();
+    copying.world().ghost(gone);
+    let ran = copying.run().await.ok();
+    assert_eq!(
+        (ran.report.counts.undeleted, ran.report.counts.pending),
+        (0, 1)
+    );
+    assert_eq!(ran.warnings, [""; 0]);
+    let deleted = format!("SELECT deleted_at FROM customers WHERE id = '{gone}'");
+    assert!(copying.text(&deleted).is_some());
+}
+
+/// One version when it was listed, one when it had left: both are counted.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_came_and_went_between_two_looks_is_counted_as_both() {
+    let copying = Copying::of(60).await;
+    let cut = Job {
+        requests_max: Some(11),
+        ..Job::of(Mode::Sync)
+    };
+    copying.run_job(cut).await;
+    copying.later(2 * HOUR);
+    copying.world().delete(copying.world().listed_ids()[50]);
+    let counts = copying.run().await.ok().report.counts;
+    assert_eq!((counts.added, counts.deleted), (50, 1));
 }

@@ -382,6 +382,26 @@ fn a_page_is_looked_up_in_its_own_order() {
     assert_eq!(world.mirror.known(&[]).unwrap(), []);
 }
 
+/// No list counts it: were it taken for sighted, it could stand for one that a list counts and that
+/// nobody has seen.
+#[test]
+fn who_lives_unlisted_is_not_known_to_a_walk() {
+    let mut world = World::with_customers(3);
+    let (row, unlisted) = (
+        world.row(2),
+        Settlement::Unlisted(Box::new(summary(2).into())),
+    );
+    world.settle(2, unlisted);
+    let walk = world
+        .mirror
+        .begin_walk(world.run, at(9), "page-size", 100, 1000)
+        .unwrap();
+    assert_eq!(
+        (walk.known_alive.len(), walk.known_alive.contains(row)),
+        (2, false)
+    );
+}
+
 #[test]
 fn a_customer_that_leaves_before_it_was_ever_kept_leaves_what_the_list_said() {
     let mut world = World::with_customers(1);

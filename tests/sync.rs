@@ -349,6 +349,123 @@ async fn an_age_that_cannot_be_held_is_said_at_the_start_and_as_soon_as_anybody_
         let holds = |said| warned.is_some_and(|warned: &String| warned.contains(said));
         assert!(said.is_none_or(holds), "{warned:?}");
     }
+    // The first run was cut short, and nobody is known yet when the next takes it up.
+    let mut copying = Copying::of(250).await;
+    copying.config.sync.reverify_max = 1;
+    for _ in 0..2 {
+        let job = Job {
+            requests_max: Some(4),
+            ..Job::of(Mode::Sync)
+        };
+        copying.run_job(job).await.warned("max_detail_age");
+    }
+}
+
+/// What there is to ask again is no reason to walk the list again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_was_cut_short_after_its_walk_is_taken_up_there() {
+    let mut copying = Copying::of(250).await;
+    copying.config.sync.max_detail_age = Duration::from_hours(24);
+    copying.run().await.ok();
+    copying.later(48 * HOUR);
+    let job = Job {
+        requests_max: Some(100),
+        ..Job::of(Mode::Sync)
+    };
+    let (mut lists, mut details) = (0, 0);
+    for _ in 0..3 {
+        let ran = copying.run_job(job.clone()).await;
+        lists += ran.lists;
+        details += ran.details;
+    }
+    assert_eq!((lists, details), (3, 250));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn full_asks_for_nobody_twice() {
+    let copying = Copying::of(250).await;
+    assert_eq!(copying.run_job(Job::of(Mode::Full)).await.ok().details, 250);
+    for id in copying.world().listed_ids().into_iter().take(40) {
+        copying.world().set_tier(id, "Another tier");
+    }
+    assert_eq!(copying.run_job(Job::of(Mode::Full)).await.ok().details, 250);
+    copying.assert_mirror_equals_world();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn full_comes_to_its_end_though_the_list_never_does() {
+    let mut copying = Copying::ordered(250, Order::Unstable).await;
+    copying.config.sync.max_passes = 1;
+    copying.run().await.ok();
+    let job = Job {
+        requests_max: Some(100),
+        ..Job::of(Mode::Full)
+    };
+    let mut runs = 0;
+    while copying.run_job(job.clone()).await.error.is_some() {
+        runs += 1;
+        assert!(runs < 10, "it never ends");
+    }
+}
+
+/// Each of them costs retries, and those are bounded; the others need none.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_whose_details_fail_for_good_stop_nobody_else() {
+    let copying = Copying::of(250).await;
+    copying.run().await.ok();
+    let ids = copying.world().listed_ids();
+    for id in &ids[..40] {
+        copying.world().set_tier(*id, "Another tier");
+    }
+    for id in &ids[..30] {
+        copying.fault(Rule::on(On::Customer(*id)).does(Action::status(500)));
+    }
+    for _ in 0..2 {
+        let ran = copying.run().await.ok();
+        assert_eq!(ran.report.counts.pending, 30);
+        assert_eq!(ran.report.outcome, Some(Outcome::Done));
+    }
+    let kept = "SELECT count(*) FROM customers WHERE tier_name = 'Another tier'";
+    assert_eq!(copying.number(kept), 40);
+}
+
+/// A change that the next list shows all the same was only seen early.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_the_list_cannot_show_counts_as_hidden_by_it() {
+    let mut copying = Copying::of(60).await;
+    copying.config.sync.max_detail_age = Duration::from_hours(24);
+    copying.run().await.ok();
+    copying.later(48 * HOUR);
+    let (world, id) = (copying.world(), copying.world().listed_ids()[7]);
+    let meanwhile = Action::before(move |_| {
+        world.set_tier(id, "Another tier");
+    });
+    copying.fault(Rule::on(On::Customer(id)).does(meanwhile));
+    let counts = copying.run().await.ok().report.counts;
+    assert_eq!(
+        (counts.changed, counts.reverified, counts.reverified_changed),
+        (1, 60, 0)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_counts_nobody_twice() {
+    let copying = Copying::of(120).await;
+    copying.run().await.ok();
+    copying.later(13 * 24 * HOUR);
+    for id in copying.world().listed_ids().into_iter().take(40) {
+        copying.world().set_tier(id, "Another tier");
+    }
+    let forecast = copying.rehearse().await;
+    assert_eq!(
+        (
+            forecast.detail_requests,
+            forecast.changed,
+            forecast.reverify
+        ),
+        (120, 40, 80)
+    );
+    assert_eq!(copying.run().await.ok().details, 120);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,6 +22,8 @@ use crate::clock::Clock;
 use crate::customer::Interval;
 use crate::report::Live;
 
+const RETRIES_SPENT: &str = "and this run's retries are spent";
+
 /// Asks, and asks again where that helps.
 pub(super) struct Exchange {
     pub(super) transport: Transport,
@@ -102,12 +104,18 @@ impl Exchange {
                 }
                 Verdict::Again(again) => {
                     self.note(&again, attempt.passed)?;
-                    if retries == self.retries_max {
-                        let answer = Err(again.given_up(&format!("after {retries} retries")));
+                    let spent = if retries == self.retries_max {
+                        Some(format!("after {retries} retries"))
+                    } else {
+                        (!self.tokens.spend()).then(|| RETRIES_SPENT.to_owned())
+                    };
+                    if let Some(spent) = spent {
+                        let error = again.given_up(&spent);
+                        if self.tokens.give_up() {
+                            return Err(error);
+                        }
+                        let answer = Err(error);
                         return Ok(Arrived { at, answer });
-                    }
-                    if !self.tokens.spend() {
-                        return Err(again.given_up("and this run's retries are spent"));
                     }
                     retries += 1;
                     self.wait_for(retries, &again).await?;

@@ -25,15 +25,19 @@ fn ceiling(retry: u32) -> Duration {
 /// slowly: now and then a fault is sat out for ever, a storm is not.
 pub(super) struct Tokens {
     quarters: AtomicU32,
+    /// Requests given up one after the other, with no answer to any in between.
+    given_up_in_a_row: AtomicU32,
 }
 
 impl Tokens {
     const QUARTERS_MAX: u32 = 4 * 100;
+    const GIVEN_UP_MAX: u32 = 100;
 
     /// A full bucket: a hundred retries.
     pub(super) fn full() -> Self {
         Self {
             quarters: AtomicU32::new(Self::QUARTERS_MAX),
+            given_up_in_a_row: AtomicU32::new(0),
         }
     }
 
@@ -42,8 +46,15 @@ impl Tokens {
         self.change(|quarters| quarters.checked_sub(4))
     }
 
+    /// A request was given up. Answers whether so many were in a row that it can't be about them:
+    /// then nothing the server is asked for is answered.
+    pub(super) fn give_up(&self) -> bool {
+        self.given_up_in_a_row.fetch_add(1, Ordering::Relaxed) + 1 >= Self::GIVEN_UP_MAX
+    }
+
     /// An answer came: four of them earn a token back.
     pub(super) fn earn(&self) {
+        self.given_up_in_a_row.store(0, Ordering::Relaxed);
         self.change(|quarters| (quarters < Self::QUARTERS_MAX).then_some(quarters + 1));
     }
 
@@ -80,6 +91,15 @@ mod tests {
     fn a_storm_ends_after_a_hundred_retries() {
         let tokens = Tokens::full();
         assert_eq!((0..1_000).filter(|_| tokens.spend()).count(), 100);
+    }
+
+    #[test]
+    fn a_hundred_given_up_in_a_row_are_no_matter_of_theirs() {
+        let tokens = Tokens::full();
+        assert!((0..99).all(|_| !tokens.give_up()));
+        tokens.earn();
+        assert!((0..99).all(|_| !tokens.give_up()));
+        assert!(tokens.give_up());
     }
 
     #[test]

@@ -82,7 +82,7 @@ pub(super) fn text(summary: &Summary<'_>) -> String {
         let _ = writeln!(text, "  lake    {}", tame(&where_lake_is(lake)));
     }
     if run.counts.held > 0 {
-        text.push_str(&decision(run.counts.held));
+        text.push_str(&decision(run.counts.held, run.grade));
     }
     text
 }
@@ -170,13 +170,27 @@ fn where_lake_is(lake: &Lake<'_>) -> String {
     }
 }
 
-fn decision(held: u64) -> String {
-    let missing = if held == 1 { "is" } else { "are" };
-    format!(
-        "\n{YELLOW}{} {missing} missing{YELLOW:#}, more than a run deletes unasked. If they are \
-         meant to be gone:\n  twsync --once --allow-deletions {held}\n",
+fn decision(held: u64, grade: Option<Grade>) -> String {
+    let are_missing = if held == 1 {
+        "is missing"
+    } else {
+        "are missing"
+    };
+    let missing = format!(
+        "\n{YELLOW}{} {are_missing}{YELLOW:#}",
         counted(held, "customer")
-    )
+    );
+    if grade == Some(Grade::Complete) {
+        format!(
+            "{missing}, and on hold until somebody decides. If they are meant to be gone:\n  \
+             twsync --once --allow-deletions {held}\n"
+        )
+    } else {
+        format!(
+            "{missing} from a list that proves nothing: nobody is marked deleted. Look into whose \
+             list the credentials show.\n"
+        )
+    }
 }
 
 #[cfg(test)]

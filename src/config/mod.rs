@@ -18,7 +18,7 @@ mod value;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 pub use credentials::{Credentials, SecretSource};
 pub use error::{Error, Origin};
@@ -223,11 +223,22 @@ impl Schedule {
         Some(previous.timestamp())
     }
 
-    /// How long it is from the first scheduled time after `at` to the one after that.
-    pub fn interval(&self, at: Timestamp) -> Option<Duration> {
-        let next = self.next(at)?;
-        let after = self.next(next)?;
-        Duration::try_from(after.duration_since(next)).ok()
+    /// How long it is from each scheduled time to the next, in the week after `at`: one at least, and
+    /// no more than a thousand; none where the pattern never comes round again.
+    pub fn gaps(&self, at: Timestamp) -> Vec<Duration> {
+        const GAPS_MAX: usize = 1000;
+        let week = SignedDuration::from_hours(7 * 24);
+        let mut gaps = Vec::new();
+        let Some(first) = self.next(at) else {
+            return gaps;
+        };
+        let mut last = first;
+        while last.duration_since(first) < week && gaps.len() < GAPS_MAX {
+            let Some(time) = self.next(last) else { break };
+            gaps.extend(Duration::try_from(time.duration_since(last)));
+            last = time;
+        }
+        gaps
     }
 }
 

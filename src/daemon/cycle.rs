@@ -139,7 +139,7 @@ async fn publish(
         );
         if let Err(error) = &published {
             let mut said = report;
-            said.reason.get_or_insert_with(|| in_one_line(error));
+            said.ended_by(in_one_line(error));
             // Where the mirror can't be written either, the error itself is all that can be said.
             let _ = mirror.finish_run(&said);
         }

@@ -223,11 +223,16 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_is_that_of_the_pattern() {
+    fn the_gaps_are_those_of_the_pattern_in_a_week() {
         let now = at("2026-05-01T12:34:56Z");
-        let every = |pattern| settings(pattern, "UTC").interval(now);
-        assert_eq!(every("0 0 * * * *"), Some(Duration::from_hours(1)));
-        assert_eq!(every("0 */15 * * * *"), Some(Duration::from_mins(15)));
-        assert_eq!(every("0 0 2 * * *"), Some(Duration::from_hours(24)));
+        let gaps = |pattern| settings(pattern, "UTC").gaps(now);
+        assert_eq!(gaps("0 0 * * * *"), vec![Duration::from_hours(1); 168]);
+        assert_eq!(gaps("0 */15 * * * *"), vec![Duration::from_mins(15); 672]);
+        assert_eq!(gaps("0 0 2 * * *"), vec![Duration::from_hours(24); 7]);
+        assert_eq!(gaps("0 0 2 1 * *"), [Duration::from_hours(30 * 24)]);
+        assert_eq!(gaps("* * * * * *").len(), 1000);
+        let office = gaps("0 0 9-17 * * 1-5");
+        assert_eq!(office.len(), 45);
+        assert_eq!(office.iter().max(), Some(&Duration::from_hours(64)));
     }
 }

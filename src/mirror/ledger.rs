@@ -31,8 +31,8 @@ pub struct Walk {
     pub pass: u32,
     /// The interval counter may go on from here: no interval of the ledger reaches it.
     pub count: u64,
-    /// Customers with a sighting before the walk: the living, and those that an earlier walk
-    /// listed and whose details are still to be fetched.
+    /// Customers with a sighting before the walk: the living but for the unlisted, and those that an
+    /// earlier walk listed and whose details are still to be fetched.
     pub known_alive: RoaringBitmap,
     /// Its list answers, in the order in which they were received.
     pub listed: Vec<Listed>,
@@ -105,7 +105,7 @@ pub(super) fn begin(
     if let Some(open) = open_id(connection)? {
         end(connection, open, Grade::Partial, None, at)?;
     }
-    let known_alive = RowSet(living::sighted(connection)?);
+    let known_alive = RowSet(living::expected(connection)?);
     connection
         .prepare_cached(
             "INSERT INTO walks (run_id, started_at, dialect, page_size, known_alive)
@@ -139,6 +139,9 @@ pub(super) fn end(
         .execute(params![walk, At(at), grade, as_of.map(At)])?;
     if let (Grade::Complete, Some(as_of)) = (grade, as_of) {
         memory::completed(connection, as_of)?;
+    }
+    if grade > Grade::Partial {
+        memory::baseline_done(connection)?;
     }
     due::forget_who_answered(connection)
 }

@@ -51,6 +51,12 @@ pub(super) fn sighted(connection: &Connection) -> rusqlite::Result<RoaringBitmap
     Ok(alive(connection)? | rows(connection, queued)?)
 }
 
+/// Of those, the ones that a list may be expected to show: a customer that lives unlisted is counted
+/// by no list, and so proves none.
+pub(super) fn expected(connection: &Connection) -> rusqlite::Result<RoaringBitmap> {
+    Ok(sighted(connection)? - unlisted(connection)?)
+}
+
 /// The rows of all customers whose details are to be fetched.
 pub(super) fn queued(connection: &Connection) -> rusqlite::Result<RoaringBitmap> {
     rows(connection, "SELECT row FROM detail_queue")

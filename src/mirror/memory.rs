@@ -86,6 +86,14 @@ pub(super) fn completed(connection: &Connection, as_of: Timestamp) -> rusqlite::
     Ok(())
 }
 
+/// A walk has seen all customers: from now on a new one is an arrival.
+pub(super) fn baseline_done(connection: &Connection) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE memory SET baseline_done = 1")?
+        .execute([])?;
+    Ok(())
+}
+
 /// Every interval so far lies below `next`.
 pub(super) fn counted(connection: &Connection, next: u64) -> rusqlite::Result<()> {
     connection

@@ -197,8 +197,8 @@ impl Mirror {
         })
     }
 
-    /// Ends a walk and lets go of its ledger. A complete one moves the memory's
-    /// `last_complete_as_of` to `as_of`, in the same transaction.
+    /// Ends a walk and lets go of its ledger. In the same transaction a complete one moves the memory's
+    /// `last_complete_as_of` to `as_of`, and one that has seen everybody sets `baseline_done`.
     pub fn end_walk(
         &mut self,
         walk: i64,

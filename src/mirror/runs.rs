@@ -109,12 +109,14 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Report>> {
         .collect()
 }
 
-/// Deletions that the newest finished run held back.
+/// Deletions that the newest run which came to decide on them held back. One that a walk without a
+/// proof left to another, or that was cut short before, has decided nothing.
 pub(super) fn held(connection: &Connection) -> rusqlite::Result<u64> {
     connection
         .prepare_cached(
             "SELECT coalesce((SELECT held FROM runs
-             WHERE mode <> 'refresh' AND outcome IN ('done', 'held')
+             WHERE mode <> 'refresh'
+               AND (held > 0 OR (grade = 'complete' AND outcome IN ('done', 'held')))
              ORDER BY id DESC LIMIT 1), 0)",
         )?
         .query_row([], |row| count_at(row, 0))

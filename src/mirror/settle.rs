@@ -72,6 +72,11 @@ pub struct Effect {
     pub row: u32,
     /// The version that was written; none where no declared field changed.
     pub version: Option<Op>,
+    /// It came and went between two looks: the version before that was written with it, and is its
+    /// first.
+    pub is_first_too: bool,
+    /// What changed is in no row of the list.
+    pub is_hidden: bool,
     /// Why it was queued, where it was.
     pub was_queued: Option<Reason>,
     /// It is still queued: to be asked again next run, or because the list has shown something
@@ -168,6 +173,7 @@ impl<'t> Settling<'t> {
         };
         let was_queued = before.queued.as_ref().map(|queued| queued.reason);
         let newest = before.holds_newest(interval);
+        let is_hidden = before.hides_from_the_list(&outcome);
         let (version, answered) = match outcome {
             Settlement::Found(customer) => (self.found(&before, *customer, newest, false)?, true),
             Settlement::Unlisted(customer) => (self.found(&before, *customer, newest, true)?, true),
@@ -191,6 +197,8 @@ impl<'t> Settling<'t> {
         Ok(Effect {
             row,
             version,
+            is_first_too: version == Some(Op::Delete) && before.kept.is_none(),
+            is_hidden: is_hidden && version == Some(Op::Update),
             was_queued,
             still_queued,
         })
@@ -344,6 +352,19 @@ impl<'t> Settling<'t> {
 }
 
 impl Before {
+    /// Whether all that these details show of the list's own fields is what is kept of them.
+    fn hides_from_the_list(&self, outcome: &Settlement) -> bool {
+        let (Some(kept), Settlement::Found(found)) = (&self.kept, outcome) else {
+            return false;
+        };
+        let kept = &kept.customer;
+        kept.name == found.name
+            && kept.tier_name == found.tier_name
+            && kept.subscription_status == found.subscription_status
+            && kept.member_count == found.member_count
+            && kept.created_at == found.created_at
+    }
+
     /// True where no list row that is queued came after this was asked for. Details that were
     /// asked for earlier may be older than it, and must not stand for it.
     fn holds_newest(&self, interval: Interval) -> bool {

@@ -51,15 +51,23 @@ fn last_run(overview: &Overview) -> Option<String> {
 
 fn hold(overview: &Overview) -> Option<String> {
     let held = overview.held;
-    (held > 0).then(|| {
+    if held == 0 {
+        return None;
+    }
+    let deletions = if held == 1 {
+        "1 deletion is".to_owned()
+    } else {
+        format!("{} deletions are", count(held))
+    };
+    Some(if overview.grade == Some(Grade::Complete) {
         format!(
-            "{} on hold: more customers are missing than the settings let go. Look into it, then \
-             release them with: twsync --once --allow-deletions {held}",
-            if held == 1 {
-                "1 deletion is".to_owned()
-            } else {
-                format!("{} deletions are", count(held))
-            },
+            "{deletions} on hold until somebody decides. Look into it, then release them with: \
+             twsync --once --allow-deletions {held}"
+        )
+    } else {
+        format!(
+            "{deletions} on hold, and the newest list proves none of them. Look into whose list the \
+             credentials show; only a complete one can release them."
         )
     })
 }
@@ -203,7 +211,7 @@ mod tests {
         let beginnings = [
             "The data is late: it speaks of 3 Feb 2026, 09:00 UTC, 30m ago, and",
             "The last run failed.",
-            "400 deletions are on hold: more customers are missing",
+            "400 deletions are on hold, and the newest list proves none of them.",
             "The server asked to be left alone until 3 Feb 2026, 09:45 UTC.",
             "The newest list is converged, not complete",
             "Schedule and pace come round to all details in 11d 14h at best: raise",
@@ -216,7 +224,18 @@ mod tests {
         for (said, beginning) in said.iter().zip(beginnings) {
             assert!(said.starts_with(beginning), "{said}");
         }
-        assert!(said[2].ends_with("twsync --once --allow-deletions 400"));
+    }
+
+    #[test]
+    fn a_hold_can_be_released_where_it_is_proved() {
+        let mut overview = healthy();
+        overview.held = 1;
+        let said = of(&overview).concat();
+        assert!(said.starts_with("1 deletion is on hold until somebody decides."));
+        assert!(
+            said.ends_with("twsync --once --allow-deletions 1"),
+            "{said}"
+        );
     }
 
     #[test]

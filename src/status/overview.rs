@@ -240,10 +240,11 @@ fn pace(config: &Config, memory: &Memory, now: Timestamp) -> Pace {
 }
 
 fn attainable_age(config: &Config, active: u64, pace: &Pace, now: Timestamp) -> Option<u64> {
+    let gaps = config.schedule.gaps(now);
     let capacity = Capacity {
         active,
         pages: active.div_ceil(u64::from(config.api.page_size)),
-        run_interval: config.schedule.interval(now)?,
+        gaps: &gaps,
         requests_per_second: pace.requests_per_second,
         reverify_max: config.sync.reverify_max,
     };

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Error, Run, freshness};
+use super::{Error, KEPT_CHANGING, Run, freshness};
 use crate::mirror::{self, Old};
-use crate::report::{Grade, Mode, Outcome, Report, RunId};
+use crate::report::{Mode, Outcome, Report, RunId};
 
 /// So many of the last runs are looked at for the one before.
 const RUNS_LOOKED_AT: u32 = 100;
@@ -22,12 +22,13 @@ impl Run<'_> {
         let too_old = began
             .saturating_sub(max_age)
             .expect("a signed duration saturates");
-        let (active, overdue, last_run) = self
+        let (active, overdue, there_are, last_run) = self
             .store
             .with(move |mirror| {
                 Ok((
                     mirror.alive_count()?,
                     mirror.due_len(too_old)?,
+                    mirror.due_len(began)?,
                     last_run(mirror)?,
                 ))
             })
@@ -43,19 +44,33 @@ impl Run<'_> {
             before: began,
             max_age,
         };
-        Ok((old, due.count()))
+        Ok((old, due.count().min(there_are)))
+    }
+
+    /// At the start, where everybody is known by then: not by a first walk that is to be taken up.
+    pub(super) async fn foresee_age_of_the_known(&mut self) -> Result<(), Error> {
+        if self
+            .open_walk
+            .as_ref()
+            .is_some_and(|walk| walk.known_alive.is_empty())
+        {
+            return Ok(());
+        }
+        let active = self.store.with(|mirror| mirror.alive_count()).await?;
+        self.foresee_age(active);
+        Ok(())
     }
 
     /// Says so where settings and pace can't keep the details of so many customers within their age,
     /// going by the schedule.
     pub(super) fn foresee_age(&mut self, active: u64) {
-        let Some(run_interval) = self.interval else {
+        if self.gaps.is_empty() {
             return;
-        };
+        }
         let capacity = freshness::Capacity {
             active,
             pages: active.div_ceil(u64::from(self.flight.page_size)),
-            run_interval,
+            gaps: &self.gaps,
             requests_per_second: self.flight.client.requests_per_second(),
             reverify_max: self.settings.reverify_max,
         };
@@ -102,14 +117,13 @@ pub(super) fn full_since(
         .into_iter()
         .filter(|run| run.id != this)
         .take_while(|run| !matches!(run.outcome, Some(Outcome::Done | Outcome::Held)));
-    let cut_short = unfinished.filter(|run| run.mode == Mode::Full && !may_have_ended(run));
+    let cut_short = unfinished.filter(|run| run.mode == Mode::Full && !never_agreed(run));
     Ok(cut_short.last().map(|run| run.started_at))
 }
 
-/// A run that is partial because its walk was; or that was cut short in its walk, and so before it
-/// asked for everyone.
-fn may_have_ended(run: &Report) -> bool {
-    (run.outcome, run.grade) == (Some(Outcome::Partial), Some(Grade::Partial))
+fn never_agreed(run: &Report) -> bool {
+    let reason = run.reason.as_deref();
+    reason.is_some_and(|reason| reason.starts_with(KEPT_CHANGING))
 }
 
 /// From one instant to a later one; nothing where the clock was set back.

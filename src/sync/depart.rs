@@ -47,16 +47,23 @@ impl Run<'_> {
         let Verdict::Complete(proved) = &walked.verdict else {
             return self.hold_if_suddenly_empty(walked).await;
         };
-        let suspects = self.suspects(walked, proved, allowed).await?;
         let canary = self.canary(walked, proved).await?;
+        let gone = self.unlisted_who_are_gone(canary, walked.id).await?;
+        let suspects = self.suspects(walked, proved, &gone, allowed).await?;
         self.live.begin(Stage::Details, suspects.len() as u64);
         let mut waiting = &suspects[..];
-        while !waiting.is_empty() {
-            let few;
-            (few, waiting) = waiting.split_at(self.heard_at_once().min(waiting.len()));
-            self.hear(few, canary, walked.id).await?;
+        while let Some(few) = self.next_few(&mut waiting) {
+            let heard = self.hear(few).await?;
+            self.decide(heard, canary, walked.id).await?;
         }
         Ok(())
+    }
+
+    /// So many as are heard at once.
+    fn next_few<'w, T>(&self, waiting: &mut &'w [T]) -> Option<&'w [T]> {
+        let (few, rest) = waiting.split_at(self.heard_at_once().min(waiting.len()));
+        *waiting = rest;
+        (!few.is_empty()).then_some(few)
     }
 
     /// So many at a time that they and their canary are no more than may be in flight, or than the
@@ -70,22 +77,57 @@ impl Run<'_> {
 
     /// A list that is empty, and was not before, is a hold whatever it proves.
     async fn hold_if_suddenly_empty(&mut self, walked: &Walked) -> Result<(), Error> {
-        let active = self.store.with(|mirror| mirror.alive_count()).await?;
-        if walked.listed.is_empty() && active > 0 {
-            self.hold(active, &describe(Why::SuddenlyEmpty));
+        let held = self.suddenly_missing(walked).await?;
+        if held > 0 {
+            self.hold(held, &describe(Why::SuddenlyEmpty));
         }
         Ok(())
     }
 
-    /// Who is to be asked for: the missing, as far as they are not held back, and those who are
-    /// known to live unlisted.
+    /// How many are missing from a list that is suddenly empty; nobody from any other.
+    pub(super) async fn suddenly_missing(&mut self, walked: &Walked) -> Result<u64, Error> {
+        if !walked.listed.is_empty() {
+            return Ok(0);
+        }
+        Ok(self.store.with(|mirror| mirror.alive_count()).await?)
+    }
+
+    /// Asks for those who are known to live unlisted, and keeps what they answer. Those who are not
+    /// found are missing now like any other, and subject to the same bounds.
+    async fn unlisted_who_are_gone(
+        &mut self,
+        canary: Option<(u32, CustomerId)>,
+        walk: i64,
+    ) -> Result<RoaringBitmap, Error> {
+        let unlisted = self
+            .store
+            .with(|mirror| {
+                let unlisted = mirror.unlisted()?;
+                mirror.ids(&unlisted)
+            })
+            .await?;
+        let mut gone = RoaringBitmap::new();
+        let mut waiting = &unlisted[..];
+        while let Some(few) = self.next_few(&mut waiting) {
+            let heard = self.hear(few).await?;
+            let (not_found, others) = heard
+                .into_iter()
+                .partition(|(_, details)| heard_of(details) == Heard::NotFound);
+            self.decide(others, canary, walk).await?;
+            gone.extend(not_found.iter().map(|(row, _): &(u32, Details)| *row));
+        }
+        Ok(gone)
+    }
+
+    /// Who is to be asked for: the missing, as far as they are not held back.
     async fn suspects(
         &mut self,
         walked: &Walked,
         proved: &Complete,
+        gone: &RoaringBitmap,
         allowed: u64,
     ) -> Result<Vec<(u32, CustomerId)>, Error> {
-        let (missing, ruling) = self.missing(walked, proved, allowed).await?;
+        let (missing, ruling) = self.missing(walked, proved, gone, allowed).await?;
         let released = match ruling {
             Ruling::Go => missing,
             Ruling::Some { released, held } => {
@@ -100,30 +142,24 @@ impl Run<'_> {
                 RoaringBitmap::new()
             }
         };
-        let departed = proved.departed.clone();
-        Ok(self
-            .store
-            .with(move |mirror| {
-                let suspects = released | (mirror.unlisted()? & departed);
-                mirror.ids(&suspects)
-            })
-            .await?)
+        Ok(self.store.with(move |mirror| mirror.ids(&released)).await?)
     }
 
     /// Who is missing, and whether they may go; also of those whom a list showed and whose details
-    /// were never had. Those who are known to live unlisted are left out: they are missing in every
-    /// run, and no reason to hold the others.
+    /// were never had. Those who are known to live unlisted are left out, but for the `gone` among
+    /// them: they are missing in every run, and no reason to hold the others.
     pub(super) async fn missing(
         &mut self,
         walked: &Walked,
         proved: &Complete,
+        gone: &RoaringBitmap,
         allowed: u64,
     ) -> Result<(RoaringBitmap, Ruling), Error> {
         let (active, unlisted, was_held) = self
             .store
             .with(|mirror| Ok((mirror.sighted()?, mirror.unlisted()?, mirror.held()? > 0)))
             .await?;
-        let missing = departures::missing(&active, proved) - unlisted;
+        let missing = (departures::missing(&active, proved) - unlisted) | gone;
         let tolerance = Tolerance {
             deletions_max: self.settings.deletions_max,
             deletions_max_share: self.settings.deletions_max_share,
@@ -156,16 +192,15 @@ impl Run<'_> {
         Ok(self.store.with(move |mirror| mirror.ids(&one)).await?.pop())
     }
 
-    /// Asks for a few, for the canary if one of them is not found or refused, and settles them all.
-    /// Where the credentials are refused for the canary too, it is they that no longer do.
-    async fn hear(
+    /// Settles what was heard of a few, after asking for the canary where one of them is not found or
+    /// refused. Where the credentials are refused for the canary too, it is they that no longer do.
+    async fn decide(
         &mut self,
-        few: &[(u32, CustomerId)],
+        heard: Vec<(u32, Details)>,
         canary: Option<(u32, CustomerId)>,
         walk: i64,
     ) -> Result<(), Error> {
-        let few_asked = few.iter().map(|(row, id)| Ask::Missing(*row, *id));
-        let heard = self.hear_from(few_asked.collect()).await?;
+        let steps = heard.len() as u64;
         let is_in_doubt = heard
             .iter()
             .any(|(_, details)| matches!(heard_of(details), Heard::NotFound | Heard::Refused));
@@ -174,7 +209,7 @@ impl Run<'_> {
             // The list is proved to be empty, and a person has released the hold: nobody is left to ask.
             None => true,
             Some((row, id)) => {
-                let canary = self.hear_from([Ask::Customer(row, id)].into()).await?;
+                let canary = self.ask_for([Ask::Customer(row, id)].into()).await?;
                 canary
                     .iter()
                     .all(|(_, details)| heard_of(details) == Heard::Found)
@@ -222,7 +257,7 @@ impl Run<'_> {
         self.missing_pending += unqueued
             .filter(|effect| pending.contains(effect.row))
             .count() as u64;
-        self.live.advance(few.len() as u64);
+        self.live.advance(steps);
         Ok(())
     }
 
@@ -233,7 +268,12 @@ impl Run<'_> {
         Ok(self.memory.last_complete_as_of.filter(|_| !was_held))
     }
 
-    async fn hear_from(&mut self, to_ask: VecDeque<Ask>) -> Result<Vec<(u32, Details)>, Error> {
+    async fn hear(&mut self, few: &[(u32, CustomerId)]) -> Result<Vec<(u32, Details)>, Error> {
+        let few = few.iter().map(|(row, id)| Ask::Missing(*row, *id));
+        self.ask_for(few.collect()).await
+    }
+
+    async fn ask_for(&mut self, to_ask: VecDeque<Ask>) -> Result<Vec<(u32, Details)>, Error> {
         let mut hearing = Hearing {
             to_ask,
             heard: Vec::new(),

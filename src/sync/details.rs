@@ -40,18 +40,16 @@ enum Source {
 pub(super) enum Places {
     /// All.
     All,
-    /// Those that were not asked for in vain before.
+    /// Those that the list put there (new, returned, changed) and that were not asked for in vain
+    /// before.
     Fresh,
-    /// Of those, the ones that the list put there: new, returned, changed.
-    FreshFromList,
 }
 
 impl Places {
     fn include(self, key: QueueKey) -> bool {
         match self {
             Self::All => true,
-            Self::Fresh => !key.again,
-            Self::FreshFromList => !key.again && key.reason < Reason::Refresh,
+            Self::Fresh => !key.again && key.reason < Reason::Refresh,
         }
     }
 }
@@ -81,7 +79,7 @@ impl Run<'_> {
     /// Fetches those whom the list showed to be new or changed, and were not asked for yet; not
     /// those whom it then proved to have left.
     pub(super) async fn fetch_listed(&mut self, walked: &Walked) -> Result<(), Error> {
-        let mut waiting = Waiting::queued(Places::FreshFromList);
+        let mut waiting = Waiting::queued(Places::Fresh);
         if let Verdict::Complete(proved) = &walked.verdict {
             waiting.except.clone_from(&proved.departed);
         }
@@ -139,6 +137,10 @@ impl Run<'_> {
         let id = self.report.id;
         for one in &settled {
             match one.outcome {
+                Settlement::Found(_) => {
+                    self.verified.insert(one.row);
+                    continue;
+                }
                 Settlement::Inaccessible { .. } => self.report.counts.inaccessible += 1,
                 Settlement::Rejected(_) => self.report.counts.rejected += 1,
                 Settlement::FromSummary { .. } | Settlement::Pending { .. } => {}
@@ -161,6 +163,7 @@ impl Run<'_> {
         if effect.version.is_some() {
             self.touched.insert(effect.row);
         }
+        counts.added += u64::from(effect.is_first_too);
         match effect.version {
             Some(Op::Baseline | Op::Insert) => counts.added += 1,
             Some(Op::Update) => counts.changed += 1,
@@ -309,6 +312,10 @@ fn settlement(row: u32, details: Details, reason: Option<Reason>, is_sighting: b
         Answer::Found(customer) => Settlement::Found(customer),
         Answer::Rejected(rejected) => Settlement::Rejected(rejected),
         Answer::Inaccessible(said) | Answer::Refused(said) => Settlement::Inaccessible { said },
+        // A list that is behind may show one that is gone: against its tombstone it proves nothing.
+        Answer::NotFound if reason == Some(Reason::Returned) => Settlement::Pending {
+            why: "the list shows it again, its details answer 404".to_owned(),
+        },
         Answer::NotFound => kept("its details answer 404".to_owned()),
         Answer::Failed(why) => kept(why),
     };

@@ -46,38 +46,49 @@ impl Due {
 
 /// What decides which age can be held.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Capacity {
+pub struct Capacity<'g> {
     /// Active customers.
     pub active: u64,
     /// List requests that each run needs.
     pub pages: u64,
-    /// From one run to the next.
-    pub run_interval: Duration,
+    /// From each run to the next, for as long as it takes until that repeats itself.
+    pub gaps: &'g [Duration],
     /// The rate in force, for all requests together.
     pub requests_per_second: f64,
     /// Old details in one run, at most. 0: never any.
     pub reverify_max: u32,
 }
 
-impl Capacity {
+impl Capacity<'_> {
     /// The age within which every customer's details can be asked for again, in whole runs; none
     /// where they never can.
     ///
     /// A run asks for `reverify_max` details at most, and for no more than fit between its list
-    /// requests and the run after it.
+    /// requests and the run after it. Where runs are now close and now far apart, it is the closest
+    /// that say how many fit, and the farthest that say how long so many runs take.
     pub fn attainable_age(&self) -> Option<Duration> {
         if self.active == 0 {
             return Some(Duration::ZERO);
         }
-        let runs = self.active.checked_div(self.details_in_a_run())?;
-        let runs = runs + u64::from(!self.active.is_multiple_of(self.details_in_a_run()));
-        let nanos = self
-            .run_interval
-            .as_nanos()
-            .saturating_mul(u128::from(runs));
-        Some(Duration::from_nanos_u128(
-            nanos.min(Duration::MAX.as_nanos()),
-        ))
+        let details = self.details_in_a_run()?;
+        let runs = self.active.checked_div(details)?;
+        let runs = runs + u64::from(!self.active.is_multiple_of(details));
+        Some(self.longest(runs))
+    }
+
+    /// How long so many runs in a row take, at most.
+    fn longest(&self, runs: u64) -> Duration {
+        let gaps = self.gaps.len();
+        let rounds = u32::try_from(runs / gaps as u64).unwrap_or(u32::MAX);
+        let rest = usize::try_from(runs % gaps as u64).expect("less than there are gaps");
+        let from = |first| self.gaps.iter().cycle().skip(first).take(rest);
+        let sum = |gaps: &mut dyn Iterator<Item = &Duration>| {
+            gaps.fold(Duration::ZERO, |sum, gap| sum.saturating_add(*gap))
+        };
+        let longest_rest = (0..gaps).map(|first| sum(&mut from(first))).max();
+        sum(&mut self.gaps.iter())
+            .saturating_mul(rounds)
+            .saturating_add(longest_rest.unwrap_or_default())
     }
 
     /// Whether `max_detail_age` can be held.
@@ -91,10 +102,11 @@ impl Capacity {
         clippy::cast_sign_loss,
         reason = "a float becomes an integer by saturating, and what is no number becomes 0"
     )]
-    fn details_in_a_run(&self) -> u64 {
-        let requests = (self.requests_per_second * self.run_interval.as_secs_f64()) as u64;
+    fn details_in_a_run(&self) -> Option<u64> {
+        let shortest = self.gaps.iter().min()?;
+        let requests = (self.requests_per_second * shortest.as_secs_f64()) as u64;
         let left = requests.saturating_sub(self.pages);
-        left.min(u64::from(self.reverify_max))
+        Some(left.min(u64::from(self.reverify_max)))
     }
 }
 
@@ -113,10 +125,10 @@ mod tests {
         reverify_max: 2000,
     };
 
-    const CAPACITY: Capacity = Capacity {
+    const CAPACITY: Capacity<'_> = Capacity {
         active: 16_800,
         pages: 168,
-        run_interval: HOUR,
+        gaps: &[HOUR],
         requests_per_second: 10.0,
         reverify_max: 2000,
     };
@@ -187,7 +199,7 @@ mod tests {
         assert_eq!(extreme.count(), u64::from(u32::MAX));
         let extreme = Capacity {
             active: u64::MAX,
-            run_interval: Duration::MAX,
+            gaps: &[Duration::MAX],
             requests_per_second: f64::INFINITY,
             reverify_max: 1,
             ..CAPACITY
@@ -226,6 +238,31 @@ mod tests {
         };
         assert_eq!(slow.attainable_age(), Some(1400 * HOUR));
         assert!(CAPACITY.holds(WEEK) && !slow.holds(WEEK));
+    }
+
+    /// From nine to five on weekdays: nine runs lie within nine hours and four nights, but also
+    /// within a weekend.
+    #[test]
+    fn the_bound_of_an_uneven_schedule_is_that_of_its_worst_stretch() {
+        let day = [HOUR; 8];
+        let (night, weekend) = (16 * HOUR, 64 * HOUR);
+        let mut gaps = Vec::new();
+        for after in [night, night, night, night, weekend] {
+            gaps.extend(day);
+            gaps.push(after);
+        }
+        let uneven = |active| Capacity {
+            active,
+            gaps: &gaps,
+            ..CAPACITY
+        };
+        assert_eq!(uneven(1).attainable_age(), Some(weekend));
+        assert_eq!(uneven(16_800).attainable_age(), Some(8 * HOUR + weekend));
+        let week_and_a_run = 2000 * (gaps.len() as u64 + 1);
+        assert_eq!(
+            uneven(week_and_a_run).attainable_age(),
+            Some(WEEK + weekend)
+        );
     }
 
     #[test]

@@ -44,6 +44,9 @@ pub use rehearsal::{Forecast, rehearse};
 use store::Store;
 use walk::Walked;
 
+/// Why a run is partial that came to its end.
+const KEPT_CHANGING: &str = "the list kept changing";
+
 /// What a run is asked to do.
 #[derive(Clone, Debug)]
 pub struct Job {
@@ -110,9 +113,9 @@ pub async fn run(job: &Job, around: &Surroundings, mirror: Mirror) -> Ran {
     };
     report.finished_at = Some(around.clock.now());
     report.outcome = Some(outcome(&report, result.as_ref().err()));
-    report.reason = report
-        .reason
-        .or_else(|| result.as_ref().err().map(|error| in_one_line(error)));
+    if let Err(error) = &result {
+        report.ended_by(in_one_line(error));
+    }
     let finished = report.clone();
     if let Err(error) = store.with(move |mirror| mirror.finish_run(&finished)).await {
         result = result.and(Err(error.into()));
@@ -130,8 +133,8 @@ struct Run<'a> {
     store: &'a mut Store,
     flight: Flight,
     settings: config::Sync,
-    /// From one scheduled run to the next.
-    interval: Option<Duration>,
+    /// From each scheduled run to the next.
+    gaps: Vec<Duration>,
     clock: Clock,
     live: Arc<Live>,
     memory: Memory,
@@ -143,6 +146,8 @@ struct Run<'a> {
     touched: RoaringBitmap,
     /// Customers whose details this run has asked for in vain: their next chance is the next run.
     in_vain: RoaringBitmap,
+    /// Customers whose details came in this run.
+    verified: RoaringBitmap,
     /// Missing customers of whom the server said nothing that decides: asked again next run.
     missing_pending: u64,
     /// No details are asked for: this run is only to tell what it would do.
@@ -155,17 +160,16 @@ impl<'a> Run<'a> {
         if job.mode == Mode::Refresh {
             return self.refresh(&job.ids).await;
         }
-        let active = self.store.with(|mirror| mirror.alive_count()).await?;
-        self.foresee_age(active);
+        self.foresee_age_of_the_known().await?;
         let walked = self.walk().await?;
         self.fetch_listed(&walked).await?;
         self.depart(&walked, job.deletions_allowed).await?;
-        self.end_walk(&walked).await?;
         if job.mode == Mode::Full {
             self.queue_everyone().await?;
         }
         self.fetch_queued(Places::All, None).await?;
         self.fetch_due().await?;
+        self.end_walk(&walked).await?;
         self.conclude(&walked);
         Ok(())
     }
@@ -214,7 +218,7 @@ impl<'a> Run<'a> {
             store,
             flight,
             settings: around.config.sync,
-            interval: around.config.schedule.interval(around.clock.now()),
+            gaps: around.config.schedule.gaps(around.clock.now()),
             clock: around.clock.clone(),
             live: Arc::clone(&around.live),
             memory,
@@ -223,6 +227,7 @@ impl<'a> Run<'a> {
             open_walk,
             touched: RoaringBitmap::new(),
             in_vain: RoaringBitmap::new(),
+            verified: RoaringBitmap::new(),
             missing_pending: 0,
             rehearsing: false,
         })
@@ -268,17 +273,18 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Queues every living customer; where this run takes up one for everyone that was cut short,
-    /// those whose details have not come since.
+    /// Queues every living customer whose details have not come in this run, nor, where it takes up
+    /// one for everyone that was cut short, since that began.
     async fn queue_everyone(&mut self) -> Result<(), Error> {
         let (this, at) = (self.report.id, self.clock.now());
+        let verified = self.verified.clone();
         self.store
             .with(move |mirror| {
                 let everyone = match age::full_since(mirror, this)? {
                     Some(since) => mirror.verified_before(since)?,
                     None => mirror.alive()?,
                 };
-                mirror.enqueue(&everyone, Reason::Full, at)
+                mirror.enqueue(&(everyone - verified), Reason::Full, at)
             })
             .await?;
         Ok(())
@@ -286,13 +292,10 @@ impl<'a> Run<'a> {
 
     /// What can only be said at the end of a run that nothing cut short.
     fn conclude(&mut self, walked: &Walked) {
-        // Until a walk has seen everybody, one that is seen for the first time may have been there.
-        self.memory.baseline_done |= walked.grade > Grade::Partial;
-        self.memory.last_complete_as_of = walked.as_of.or(self.memory.last_complete_as_of);
         self.report.counts.unchanged = (&walked.listed - &self.touched).len();
         if walked.grade == Grade::Partial && self.report.reason.is_none() {
             self.report.reason = Some(format!(
-                "the list kept changing: {} passes did not agree, and nothing was proved",
+                "{KEPT_CHANGING}: {} passes did not agree, and nothing was proved",
                 walked.passes
             ));
         }

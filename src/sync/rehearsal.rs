@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use roaring::RoaringBitmap;
 
 use super::certificate::Verdict;
 use super::departures::Ruling;
+use super::walk::Walked;
 use super::{Error, Job, Run, Store, Surroundings};
 use crate::mirror::{Mirror, Reason};
 use crate::report::{Grade, Mode, Report, RunId};
@@ -56,28 +58,30 @@ pub async fn rehearse(around: &Surroundings, copy: Mirror) -> Result<Forecast, E
 impl Run<'_> {
     async fn forecast(&mut self) -> Result<Forecast, Error> {
         let walked = self.walk().await?;
-        let (mut missing, mut held, mut unlisted) = (0, 0, 0);
-        if let Verdict::Complete(proved) = &walked.verdict {
-            let (gone, ruling) = self.missing(&walked, proved, 0).await?;
-            missing = gone.len();
-            unlisted = self
-                .store
-                .with(|mirror| mirror.unlisted())
-                .await?
-                .intersection_len(&proved.departed);
-            held = match ruling {
-                Ruling::Go => 0,
-                Ruling::Some { held, .. } | Ruling::Hold { held, .. } => held,
-            };
-        }
+        let (missing, held) = self.who_would_go(&walked).await?;
         let (_, reverify) = self.due().await?;
-        let queued = self.store.with(|mirror| mirror.queued_by_reason()).await?;
-        let count = |reason| queued.get(&reason).copied().unwrap_or(0);
-        let waiting: u64 = queued.values().sum();
-        let departing = missing - held;
-        let canaries = departing.div_ceil(self.heard_at_once() as u64);
+        let listed = walked.listed.clone();
+        let (by_reason, queued, unlisted) = self
+            .store
+            .with(move |mirror| {
+                mirror.relisted(&listed)?;
+                Ok((
+                    mirror.queued_by_reason()?,
+                    mirror.queued()?,
+                    mirror.unlisted()?.len(),
+                ))
+            })
+            .await?;
+        let count = |reason| by_reason.get(&reason).copied().unwrap_or(0);
+        let departing = if held == 0 {
+            missing.clone()
+        } else {
+            RoaringBitmap::new()
+        };
+        let canaries = departing.len().div_ceil(self.heard_at_once() as u64);
+        let waiting = (queued - &departing).len();
         // Who lives unlisted is found, as a rule, and needs no canary.
-        let detail_requests = waiting + reverify + departing + canaries + unlisted;
+        let detail_requests = waiting + reverify + departing.len() + canaries + unlisted;
         let tally = self.flight.client.tally();
         let requests_per_second = self.flight.client.requests_per_second();
         let requests = (detail_requests + tally.list_requests) as f64;
@@ -87,7 +91,7 @@ impl Run<'_> {
             added: count(Reason::New),
             changed: count(Reason::Changed),
             returned: count(Reason::Returned),
-            missing,
+            missing: missing.len(),
             held,
             reverify,
             detail_requests,
@@ -96,6 +100,21 @@ impl Run<'_> {
             duration: Duration::try_from_secs_f64(requests / requests_per_second)
                 .unwrap_or(Duration::MAX),
         })
+    }
+
+    /// Who is missing, and how many departures would be held back: all or none, for nobody has
+    /// released any.
+    async fn who_would_go(&mut self, walked: &Walked) -> Result<(RoaringBitmap, u64), Error> {
+        let nobody = RoaringBitmap::new();
+        let Verdict::Complete(proved) = &walked.verdict else {
+            return Ok((nobody, self.suddenly_missing(walked).await?));
+        };
+        let (missing, ruling) = self.missing(walked, proved, &nobody, 0).await?;
+        let held = match ruling {
+            Ruling::Go => 0,
+            Ruling::Some { held, .. } | Ruling::Hold { held, .. } => held,
+        };
+        Ok((missing, held))
     }
 }
 

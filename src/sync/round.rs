@@ -51,12 +51,10 @@ impl Round<'_, '_> {
         if self.pass == 0 {
             self.run.live.advance(steps);
         }
-        let hidden = effects
-            .iter()
-            .filter(|effect| effect.version.is_some() && only_old.contains(effect.row));
+        let of_old = || effects.iter().filter(|it| only_old.contains(it.row));
         let counts = &mut self.run.report.counts;
-        counts.reverified_changed += hidden.count() as u64;
-        counts.reverified += only_old.len();
+        counts.reverified_changed += of_old().filter(|it| it.is_hidden).count() as u64;
+        counts.reverified += (&only_old & &self.run.verified).len();
         Ok(())
     }
 }

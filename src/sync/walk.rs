@@ -117,6 +117,10 @@ impl Run<'_> {
             .with(move |mirror| mirror.written_since(begun_by))
             .await?;
         let mut walk = Walk::begin(&open, self.settings.max_passes);
+        if let Some(listed) = open.listed.last().filter(|_| open.known_alive.is_empty()) {
+            let at_most = u64::from(listed.pages) * u64::from(walk.passes.page_size());
+            self.foresee_age(listed.total.unwrap_or(at_most));
+        }
         let alone = alone(&open);
         for (listed, alone) in open.listed.into_iter().zip(alone) {
             walk.take(

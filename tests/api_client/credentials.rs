@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use twsync::api::Answer;
 use twsync::report::Exit;
 
 use super::server::{Server, empty_page, say};
@@ -89,10 +90,11 @@ async fn a_refusal_in_mid_walk_is_asked_once_more_and_then_ends() {
 }
 
 #[tokio::test]
-async fn a_401_on_one_customer_is_a_refusal_too() {
+async fn a_401_on_one_customer_is_an_answer_of_which_nobody_knows_what_it_is_about() {
     let server = Server::start(|_, _| say(401, "", ""));
-    let error = Setup::with(&server).client().customer(id(1)).await;
-    assert!(matches!(error, Err(Error::Refused { status: 401, .. })));
+    let details = Setup::with(&server).client().customer(id(1)).await;
+    let answer = details.expect("an answer").answer;
+    assert!(matches!(answer, Answer::Refused(said) if said.contains("401")));
 }
 
 #[tokio::test]

@@ -128,7 +128,7 @@ async fn a_request_is_retried_as_often_as_the_settings_say() {
 }
 
 #[tokio::test]
-async fn a_storm_ends_the_run_when_its_retries_are_spent() {
+async fn a_storm_ends_the_run_when_nothing_is_answered_any_more() {
     let server = Server::start(|_, _| say(500, "", ""));
     let mut setup = Setup::with(&server);
     setup.pace.retries_max = 1;
@@ -141,7 +141,8 @@ async fn a_storm_ends_the_run_when_its_retries_are_spent() {
         .iter()
         .flatten()
         .filter(|it| matches!(it.answer, Answer::Failed(_)));
-    assert_eq!((ended.count(), failed.count()), (20, 100));
+    // A hundred in a row; up to there each may be the only one that fails.
+    assert_eq!((ended.count(), failed.count()), (21, 99));
     assert_eq!(client.tally().retries, 100);
 }
 

@@ -226,7 +226,8 @@ fn stays_flat(samples: &[Sample], rows: u64) {
     let (log, before) = grown(|sample| sample.log);
     assert!(log <= 2 * MIB, "{log} bytes of log on {before}");
     let (files, before) = grown(|sample| sample.files);
-    assert!(files <= 4, "{files} files in the lake on {before}");
+    // A run's changes are a file of their own, until there are more than 24 of them.
+    assert!(files <= 24, "{files} files in the lake on {before}");
     let last = samples.last().unwrap();
     assert!(
         last.mirror <= MIB + 4096 * rows,
