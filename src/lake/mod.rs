@@ -24,6 +24,7 @@ pub mod column;
 mod comparison;
 mod daily;
 mod datapackage;
+mod day_sums;
 mod days;
 mod dictionary;
 mod digest;
