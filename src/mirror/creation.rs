@@ -100,9 +100,12 @@ pub(super) fn customers<E: From<Error>>(
 }
 
 fn keys(connection: &Connection) -> rusqlite::Result<Vec<Key>> {
-    // Grown by doubling, it would for a moment take three times the room.
-    let count: u32 = connection.query_row("SELECT count(*) FROM kept", [], |row| row.get(0))?;
-    let mut keys = Vec::with_capacity(count as usize);
+    // Grown by doubling, it would for a moment take three times the room. To count the customers
+    // would read all of them; the highest number is no less, and room that is not used costs nothing.
+    let most = "SELECT coalesce(max(row), 0) FROM kept";
+    let most: u32 = connection.query_row(most, [], |row| row.get(0))?;
+    let mut keys = Vec::new();
+    let _ = keys.try_reserve_exact(most as usize);
     let mut statement = connection.prepare_cached("SELECT created_at, id, row FROM kept")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
