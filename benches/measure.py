@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Measures what twsync claims of its speed and memory, each as a ratio within one run.
 
-    benches/measure.py backfill | quiet | paced | million | snapshot | generation | year | all
+    benches/measure.py backfill | quiet | paced | million | snapshot | generation | bucket | year | all
 
-Needs: release builds (cargo build --release --examples, then cargo build --release), wrk,
-and for the last three the Python package duckdb.
+Needs: release builds (cargo build --release --examples, then cargo build --release), wrk, and the
+Python packages duckdb for snapshot and year, boto3 and moto[server] for bucket.
 The sandbox runs as a process of its own; wrk and twsync ask it for the same URLs, one after the
 other, with as many connections.
 """
@@ -19,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -180,6 +181,30 @@ def million(customers=1_000_000):
             seconds=seconds, requests=requests(report))
 
 
+def published(environment):
+    """A generation from the mirror as it is: its seconds, its processor seconds, its peak memory in MiB."""
+    began = time.monotonic()
+    process = subprocess.Popen([binary(), "-q", "snapshot"], env=environment)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.monotonic() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if status:
+        sys.exit("twsync snapshot failed")
+    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def copied(base, folder):
+    """DuckDB's COPY of its table `rows`, on two threads: its seconds, its processor seconds."""
+    began, before = time.monotonic(), os.times()
+    base.execute(f"COPY rows TO '{folder}/duckdb.parquet' (FORMAT parquet, COMPRESSION zstd)")
+    after = os.times()
+    return time.monotonic() - began, after.user + after.system - before.user - before.system
+
+
+def middle(values):
+    return sorted(values)[len(values) // 2]
+
+
 def snapshot(customers=1_000_000):
     """Mirror to published Parquet, against DuckDB's COPY of the same rows from a table of its own."""
     import duckdb
@@ -188,40 +213,79 @@ def snapshot(customers=1_000_000):
         environment = settings(url, folder, 1e9)
         once(environment)
         shutil.rmtree(f"{folder}/lake")
-        began = time.monotonic()
-        process = subprocess.Popen([binary(), "-q", "snapshot"], env=environment)
-        _, status, usage = os.wait4(process.pid, 0)
-        ours = time.monotonic() - began
-        if status:
-            sys.exit("twsync snapshot failed")
+        whole, whole_processor, peak = published(environment)
         [file] = pathlib.Path(folder, "lake", "customers_snapshot").glob("*/*.parquet")
         base = duckdb.connect(f"{folder}/table.duckdb")
         base.execute("SET threads = 2")
         base.execute(f"CREATE TABLE rows AS SELECT * FROM read_parquet('{file}', hive_partitioning = false)")
-        began = time.monotonic()
-        base.execute(f"COPY rows TO '{folder}/duckdb.parquet' (FORMAT parquet, COMPRESSION zstd)")
-        theirs = time.monotonic() - began
-        say("snapshot, seconds ÷ DuckDB's", ours / theirs, 1.5, "less",
-            ours=ours, duckdb=theirs, peak_MiB=usage.ru_maxrss / 1024)
+        # Of a generation in which nothing else is new, only the snapshot is written.
+        rounds = [(published(environment), copied(base, folder)) for _ in range(5)]
+        ours, theirs = middle([one[0] for one, _ in rounds]), middle([other[0] for _, other in rounds])
+        say("the snapshot table alone, seconds ÷ DuckDB's", ours / theirs, 1.5, "less", ours=ours, duckdb=theirs)
+        ours, theirs = middle([one[1] for one, _ in rounds]), middle([other[1] for _, other in rounds])
+        say("the same in processor seconds", ours / theirs, 1.5, "less", ours=ours, duckdb=theirs)
+        theirs = middle([other[0] for _, other in rounds])
+        say("a whole first generation, seconds ÷ DuckDB's COPY of the snapshot alone", whole / theirs, 1.5, "less",
+            ours=whole, duckdb=theirs, processor=whole_processor)
+        say("its peak memory in MB", peak * 1.048576, 150, "less")
         say("snapshot, bytes ÷ DuckDB's", file.stat().st_size / os.stat(f"{folder}/duckdb.parquet").st_size,
             1.0, "less", bytes=file.stat().st_size)
 
 
-def days(folder, customers, count):
+def bucket(customers=1_000_000):
+    """A first generation of a million customers into a bucket, of a server that speaks S3: its peak memory."""
+    with sandbox(customers) as url, tempfile.TemporaryDirectory() as folder:
+        environment = settings(url, folder, 1e9)
+        once(environment | {"TWSYNC_LAKE__PATH": ""})
+        storage = subprocess.Popen(
+            [sys.executable, str(ROOT / "tests/readers/storage.py")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            address = next(line.strip() for line in storage.stdout if line.startswith("http"))
+            # It says each request on a line, and stands still where nobody reads them.
+            threading.Thread(target=storage.stdout.read, daemon=True).start()
+            seconds, _, peak = published(environment | {
+                "TWSYNC_LAKE__PATH": "s3://customers/lake",
+                "AWS_ACCESS_KEY_ID": "anybody", "AWS_SECRET_ACCESS_KEY": "anybody", "AWS_REGION": "us-east-1",
+                "AWS_ENDPOINT_URL": address, "AWS_ALLOW_HTTP": "true"})
+        finally:
+            storage.stdin.close()
+            storage.wait()
+        say("a first generation into a bucket, peak memory in MB", peak * 1.048576, 150, "less", seconds=seconds)
+
+
+def days(folder, customers, count, each=lambda day: None):
     """So many days in the life of a world, 1 % of it changing each day: what each took."""
-    said = subprocess.run(
-        [built("examples/year"), folder, str(customers), str(count)],
-        check=True, capture_output=True, text=True).stdout
-    return [json.loads(line) for line in said.splitlines()]
+    process = subprocess.Popen(
+        [built("examples/year"), folder, str(customers), str(count)], stdout=subprocess.PIPE, text=True)
+    took = []
+    for line in process.stdout:
+        took.append(json.loads(line))
+        each(took[-1]["day"])
+    if process.wait():
+        sys.exit(f"the days ended with {process.returncode}")
+    return took
 
 
 def generation(customers=1_000_000):
     """A generation after 1 % of the customers changed, against one that writes the snapshot file alone."""
     with tempfile.TemporaryDirectory() as folder:
-        _, changed, again = days(folder, customers, 2)
-        say("a generation after 1 % changed, seconds ÷ the snapshot file's alone",
-            changed["publish_seconds"] / again["publish_seconds"], 1.3, "less",
-            changed=changed["publish_seconds"], alone=again["publish_seconds"])
+        def keep(day):
+            if day == 0:
+                shutil.copytree(f"{folder}/lake", f"{folder}/before", copy_function=os.link)
+
+        days(folder, customers, 2, keep)
+        environment = settings("http://127.0.0.1:1", folder, 1.0)
+        rounds = []
+        for _ in range(5):
+            shutil.rmtree(f"{folder}/lake")
+            shutil.copytree(f"{folder}/before", f"{folder}/lake", copy_function=os.link)
+            rounds.append((published(environment), published(environment)))
+        for place, what in enumerate(("seconds", "processor seconds")):
+            changed, alone = (middle([one[which][place] for one in rounds]) for which in (0, 1))
+            say(f"a generation after 1 % changed, {what} ÷ the snapshot file's alone", changed / alone, 1.3, "less",
+                changed=changed, alone=alone)
+        say("its peak memory in MB", max(one[0][2] for one in rounds) * 1.048576, 150, "less")
 
 
 AS_OF = "SELECT tier_name, count(*) FROM customers_as_of((SELECT max(date) - 180 FROM customers_daily)) GROUP BY ALL"
@@ -261,7 +325,8 @@ def year(customers=100_000, count=365):
             print(f"     {name}: {sorted(times)[4] * 1000:.1f} ms in DuckDB (median of 9)", flush=True)
 
 
-MEASUREMENTS = {it.__name__: it for it in (backfill, quiet, paced, million, snapshot, generation, year)}
+MEASUREMENTS = {
+    it.__name__: it for it in (backfill, quiet, paced, million, snapshot, generation, bucket, year)}
 
 
 def main():

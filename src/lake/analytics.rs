@@ -113,7 +113,7 @@ fn view(table: Table, files: &str) -> String {
         options = options(table),
     );
     comment(&mut sql, "VIEW", name, table.meaning());
-    for column in table.columns() {
+    for column in table.columns().iter().chain(&table.partition()) {
         let target = format!("{name}.{}", column.name());
         comment(&mut sql, "COLUMN", &target, &column.description());
     }
@@ -142,12 +142,9 @@ fn options(table: Table) -> String {
     match table.partition() {
         None => ", union_by_name = true, hive_partitioning = false".to_owned(),
         Some(column) => format!(
-            ", union_by_name = true, hive_partitioning = true, hive_types = {{'{column}': {}}}",
-            if column == "snapshot_date" {
-                "DATE"
-            } else {
-                "VARCHAR"
-            },
+            ", union_by_name = true, hive_partitioning = true, hive_types = {{'{}': {}}}",
+            column.name(),
+            column.kind.sql(),
         ),
     }
 }

@@ -6,7 +6,7 @@ use arrow::array::{
     ArrayRef, BooleanBuilder, Date32Builder, FixedSizeBinaryBuilder, Int64Builder, RecordBatch,
     StringBuilder, TimestampMicrosecondBuilder,
 };
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Fields, Schema, SchemaRef};
 use uuid::Uuid;
 
 use crate::config::UuidEncoding;
@@ -28,15 +28,15 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// An empty one.
-    pub(super) fn new(shape: &Shape) -> Self {
-        let columns = shape
-            .columns
+    /// An empty one, for the columns from the place `first` on.
+    pub(super) fn new(shape: &Shape, first: usize) -> Self {
+        let columns = shape.columns[first..]
             .iter()
             .map(|column| Values::new(column.kind, shape.encoding))
             .collect();
+        let fields: Fields = shape.schema.fields()[first..].into();
         Self {
-            schema: shape.schema.clone(),
+            schema: Arc::new(Schema::new(fields)),
             columns,
             rows: 0,
         }

@@ -21,7 +21,7 @@ use crate::config::Cloud;
 use super::Error;
 use super::error::Refusal;
 
-/// For one attempt, until the last byte of its answer; it may send eight MiB.
+/// For one attempt, until the last byte of its answer; it may send five MiB.
 const REQUEST_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// A request that fails is sent again so many times,
@@ -49,6 +49,7 @@ macro_rules! store {
             .with_retry(retry());
         for (name, value) in $cloud.variables() {
             if let Ok(key) = name.to_ascii_lowercase().parse() {
+                must_be_address(name, value)?;
                 builder = builder.with_config(key, value.expose_secret());
             }
         }
@@ -64,6 +65,20 @@ pub(super) fn store(url: &Url, cloud: &Cloud) -> Result<Arc<dyn ObjectStore>, Re
         "gs" => store!(GoogleCloudStorageBuilder, url, cloud),
         "az" => store!(MicrosoftAzureBuilder, url, cloud),
         _ => store!(AmazonS3Builder, url, cloud),
+    })
+}
+
+/// An endpoint must be an address: the crate would take any text, and panic at the first request.
+fn must_be_address(name: &str, value: &SecretString) -> Result<(), Refused> {
+    let value = value.expose_secret();
+    let is_address = Url::parse(value)
+        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if is_address || value.is_empty() || !name.to_ascii_uppercase().contains("ENDPOINT") {
+        return Ok(());
+    }
+    Err(Refused::Generic {
+        store: "environment",
+        source: format!("{name} is no address that begins with https:// or http://").into(),
     })
 }
 

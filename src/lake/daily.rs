@@ -126,6 +126,11 @@ impl Words {
     /// 0 stands for no word.
     fn number(&mut self, word: Option<&str>) -> u32 {
         let Some(word) = word else { return 0 };
+        // Tiers and statuses are few, and to look at a few costs less than to hash one.
+        let first = self.words.iter().take(16).position(|it| it == word);
+        if let Some(number) = first.and_then(|place| u32::try_from(place + 1).ok()) {
+            return number;
+        }
         if let Some(number) = self.numbers.get(word) {
             return *number;
         }

@@ -34,7 +34,8 @@ fn section(lake: &Location, table: Table) -> String {
     if let Some(partition) = table.partition() {
         writeln!(
             text,
-            "`{partition}` stands in the folders' names, not in the files.\n"
+            "`{}` stands in the folders' names, not in the files.\n",
+            partition.name(),
         )
         .expect("a string takes all text");
     }
@@ -46,8 +47,8 @@ fn section(lake: &Location, table: Table) -> String {
     )
     .expect("a string takes all text");
     text.push_str("| column | type | null | API | unit | meaning |\n|---|---|---|---|---|---|\n");
-    for column in table.columns() {
-        text.push_str(&row(&column));
+    for column in table.columns().iter().chain(&table.partition()) {
+        text.push_str(&row(column));
     }
     text
 }
@@ -72,7 +73,7 @@ fn path(lake: &Location, table: Table) -> String {
     match (table, lake) {
         (Table::Current, Location::Folder(_)) => "current/customers.parquet".to_owned(),
         (other, _) => match other.partition() {
-            Some(column) => format!("{}/{column}=…/", other.folder()),
+            Some(column) => format!("{}/{}=…/", other.folder(), column.name()),
             None => format!("{}/", other.folder()),
         },
     }
@@ -102,12 +103,15 @@ All tables of a generation are of the same instant. **Take the files' names from
 before, and a listing of a table's folder shows both, customers twice. No file is ever
 written twice, and what a manifest names stays until the generation after the next is published;
 a query that takes longer fails because a file is gone. Then run it again from the manifest on.
+Where an engine lists folders itself (a Hive table of Trino or Athena), filter by the names:
+`WHERE \"$path\" IN (…)`.
 ";
 
 const PROMISES: &str = "\
 A past day's, a past month's file never changes, unless a change of that time came to light later.
-Columns may be added at the end (read with `union_by_name` or its like); none is renamed, dropped
-or given another type.
+Of `customers_history`, the file of the versions that still hold has those with op 'delete' last,
+sorted among themselves. Columns may be added at the end (read with `union_by_name` or its like);
+none is renamed, dropped or given another type.
 
 Each file's own metadata name the schema's version, the program, and the run in which the file's
 newest row came about, with that run's grade; the run that published is in `manifest.json`.

@@ -20,7 +20,7 @@ const THREADS: usize = 2;
 /// Batches that wait for a thread, at most.
 const BATCHES_WAITING: usize = 2;
 
-/// The encoders of one file.
+/// The encoders of one file, or of its last columns.
 pub(super) struct Encoders {
     threads: Vec<Thread>,
 }
@@ -41,11 +41,13 @@ enum Order {
 }
 
 impl Encoders {
-    /// Starts the threads.
-    pub(super) fn start(factory: ArrowRowGroupWriterFactory) -> std::io::Result<Self> {
-        let factory = Arc::new(factory);
+    /// Starts the threads, for the columns from the place `first` on.
+    pub(super) fn start(
+        factory: &Arc<ArrowRowGroupWriterFactory>,
+        first: usize,
+    ) -> std::io::Result<Self> {
         let threads = (0..THREADS)
-            .map(|number| Thread::start(number, factory.clone()))
+            .map(|number| Thread::start(number, Columns::new(first, number, factory.clone())))
             .collect::<std::io::Result<_>>()?;
         Ok(Self { threads })
     }
@@ -92,12 +94,12 @@ impl Encoders {
 }
 
 impl Thread {
-    fn start(number: usize, factory: Arc<ArrowRowGroupWriterFactory>) -> std::io::Result<Self> {
+    fn start(number: usize, columns: Columns) -> std::io::Result<Self> {
         let (orders, incoming) = sync_channel(BATCHES_WAITING);
         let (outgoing, chunks) = sync_channel(BATCHES_WAITING);
         let handle = std::thread::Builder::new()
             .name(format!("lake-encoder-{number}"))
-            .spawn(move || Columns::new(number, factory).run(&incoming, &outgoing))?;
+            .spawn(move || columns.run(&incoming, &outgoing))?;
         Ok(Self {
             orders,
             chunks,
@@ -108,6 +110,8 @@ impl Thread {
 
 /// What one thread encodes.
 struct Columns {
+    /// The place of the first column that is encoded at all.
+    first: usize,
     number: usize,
     factory: Arc<ArrowRowGroupWriterFactory>,
     /// Its columns of the row group in the making, by their place in the schema.
@@ -116,8 +120,9 @@ struct Columns {
 }
 
 impl Columns {
-    fn new(number: usize, factory: Arc<ArrowRowGroupWriterFactory>) -> Self {
+    fn new(first: usize, number: usize, factory: Arc<ArrowRowGroupWriterFactory>) -> Self {
         Self {
+            first,
             number,
             factory,
             writers: Vec::new(),
@@ -143,13 +148,14 @@ impl Columns {
     fn encode(&mut self, batch: &RecordBatch) -> Result<()> {
         if self.writers.is_empty() {
             let all = self.factory.create_column_writers(self.groups)?;
-            let mine = all.into_iter().enumerate().skip(self.number);
+            let mine = all.into_iter().enumerate().skip(self.first + self.number);
             self.writers = mine.step_by(THREADS).collect();
             self.groups += 1;
         }
         for (place, writer) in &mut self.writers {
             // No column is nested, so each is one leaf.
-            for leaf in compute_leaves(batch.schema_ref().field(*place), batch.column(*place))? {
+            let place = *place - self.first;
+            for leaf in compute_leaves(batch.schema_ref().field(place), batch.column(place))? {
                 writer.write(&leaf)?;
             }
         }

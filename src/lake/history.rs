@@ -1,12 +1,14 @@
 //! `customers_history` and `customers_daily`: all versions, each read once.
 //!
 //! Versions that ended in a month that is over never change again: a file for each such month. The
-//! open ones are in one file, which is made anew whenever anything changed; they come in while
-//! `current` is written, as reading the customers is half of the work of both.
+//! open ones are in one file, which is made anew whenever anything changed. Those of living
+//! customers come in while `current` is written, row by row, so that reading the customers and
+//! encoding their fields is done once for both. Those that say that a customer is gone come last,
+//! in row groups of their own.
 
 use std::collections::BTreeMap;
 
-use crate::mirror::VersionRow;
+use crate::mirror::{Op, VersionRow};
 
 use super::Error;
 use super::calendar::Day;
@@ -16,18 +18,22 @@ use super::fields::{Fields, id_bytes};
 use super::previous::Previous;
 use super::sorter::{Key, Sorter};
 use super::source::Source;
-use super::stage::{Stage, StagedFile};
+use super::stage::{SecondFile, Stage, StagedFile};
 use super::table::Table;
 
 /// The part of the versions that still hold.
 const OPEN: &str = "open";
 
-/// The sorter's group of the versions that still hold: after all months.
-const OPEN_GROUP: u32 = u32::MAX;
+/// The sorter's group of the living customers' versions that still hold: after all months.
+const LIVING_GROUP: u32 = u32::MAX - 1;
+
+/// The sorter's group of the versions that say that a customer is gone: at the end of the same file.
+const GONE_GROUP: u32 = u32::MAX;
 
 /// Both tables in the making.
 pub(super) struct History {
-    open: StagedFile,
+    open: SecondFile,
+    gone: Sorter,
     daily: Daily,
     newest: Option<i64>,
     /// The first day of the months that are to be written; none for all.
@@ -35,11 +41,13 @@ pub(super) struct History {
 }
 
 impl History {
-    /// Begins both tables with what `previous` already has; none where that is all of them.
+    /// Begins both tables with what `previous` already has; none where that is all of them. `current`
+    /// is the file of the living customers, in which there is none yet.
     pub(super) fn begin(
         stage: &mut Stage<'_>,
         source: &Source<'_>,
         previous: Option<&Previous>,
+        current: &mut StagedFile,
     ) -> Result<Option<Self>, Error> {
         let from = match previous {
             Some(previous) if keep_all(stage, source, previous)? => return Ok(None),
@@ -47,28 +55,42 @@ impl History {
             None => None,
         };
         Ok(Some(Self {
-            open: stage.begin(Table::History, OPEN)?,
+            open: stage.begin_second(Table::History, OPEN, current)?,
+            gone: Sorter::new(stage.root()),
             daily: Daily::default(),
             newest: None,
             from,
         }))
     }
 
-    /// Takes in a version that still holds. They come in the order of the table.
-    pub(super) fn push(&mut self, version: &VersionRow<'_>) -> Result<(), Error> {
-        self.daily.add(version);
-        self.newest = self.newest.max(Some(version.valid_from));
-        self.open.push(cells(version))
+    /// Takes in the version that holds of the living customer that was just put into `current`.
+    pub(super) fn push_living(&mut self, version: &VersionRow<'_>) -> Result<(), Error> {
+        self.note(version);
+        self.open
+            .push(own_cells(version, Cell::Text(version.run_id)))
     }
 
-    /// Ends both tables, with the versions that do not hold any more.
+    /// Takes in the version that says that a customer is gone.
+    pub(super) fn push_gone(&mut self, version: &VersionRow<'_>) -> Result<(), Error> {
+        self.note(version);
+        self.gone.push(key(version, GONE_GROUP), cells(version))
+    }
+
+    fn note(&mut self, version: &VersionRow<'_>) {
+        self.daily.add(version);
+        self.newest = self.newest.max(Some(version.valid_from));
+    }
+
+    /// Ends both tables, with the versions that do not hold any more. `current` must be finished.
     pub(super) fn finish(
         mut self,
         stage: &mut Stage<'_>,
         source: &Source<'_>,
     ) -> Result<(), Error> {
         let stamp = source.provenance.stamp(Table::History, self.newest);
-        stage.finish(self.open, stamp)?;
+        let open = &mut self.open;
+        self.gone.drain(|_, cells| open.push_alone(cells))?;
+        stage.finish_second(self.open, stamp)?;
         write_ended(stage, source, self.from, &mut self.daily)?;
         self.daily.write(stage, source)
     }
@@ -153,12 +175,16 @@ fn write_ended(
     finish(stage, open)
 }
 
-/// The month in which a version ended, as the number of its first day; or the open ones' group.
+/// The month in which a version ended, as the number of its first day; or one of the open ones' groups.
 pub(super) fn group_of(version: &VersionRow<'_>) -> u32 {
-    version.valid_to.map_or(OPEN_GROUP, |valid_to| {
-        let month = Day::of(valid_to).month_start();
-        u32::try_from(month.0).expect("twsync made no version before 1970")
-    })
+    match version.valid_to {
+        Some(valid_to) => {
+            let month = Day::of(valid_to).month_start();
+            u32::try_from(month.0).expect("twsync made no version before 1970")
+        }
+        None if version.op == Op::Delete => GONE_GROUP,
+        None => LIVING_GROUP,
+    }
 }
 
 fn part_of(group: u32) -> String {
@@ -183,12 +209,17 @@ pub(super) fn cells<'row>(
     [Cell::Id(id_bytes(version.customer_id))]
         .into_iter()
         .chain(Fields::from(version).cells())
-        .chain([
-            Cell::Text(version.op.as_str()),
-            Cell::Instant(version.valid_from),
-            Cell::instant(version.valid_to),
-            Cell::Flag(version.valid_to.is_none()),
-            Cell::instant(version.not_before),
-            Cell::Id(id_bytes(version.run_id)),
-        ])
+        .chain(own_cells(version, Cell::Id(id_bytes(version.run_id))))
+}
+
+/// A cell for each column of `customers_history` that `current` lacks, `run_id` for the last.
+fn own_cells<'row>(version: &VersionRow<'row>, run_id: Cell<'row>) -> [Cell<'row>; 6] {
+    [
+        Cell::Text(version.op.as_str()),
+        Cell::Instant(version.valid_from),
+        Cell::instant(version.valid_to),
+        Cell::Flag(version.valid_to.is_none()),
+        Cell::instant(version.not_before),
+        run_id,
+    ]
 }

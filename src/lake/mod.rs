@@ -24,6 +24,7 @@ pub mod column;
 mod comparison;
 mod daily;
 mod datapackage;
+mod day_sums;
 mod days;
 mod dictionary;
 mod digest;
@@ -33,6 +34,7 @@ mod error;
 mod fields;
 mod history;
 mod home;
+mod lending;
 mod manifest;
 mod names;
 mod objects;
@@ -70,6 +72,7 @@ use manifest::Manifest;
 use previous::Previous;
 use source::{News, Source};
 use stage::Stage;
+use state::Current;
 use table::{SCHEMA_VERSION, Table};
 
 pub use error::{Error, Refusal};
@@ -164,8 +167,9 @@ fn write_tables(
 ) -> Result<(), Error> {
     let previous = ground.map(|(previous, _)| previous);
     let overtaken = ground.and_then(|(_, news)| news.overtaken);
-    let mut history = History::begin(stage, source, previous)?;
-    state::write_current(stage, source, history.as_mut())?;
+    let mut current = Current::begin(stage)?;
+    let mut history = History::begin(stage, source, previous, &mut current.file)?;
+    current.write(stage, source, history.as_mut())?;
     if let Some(history) = history {
         history.finish(stage, source)?;
     }

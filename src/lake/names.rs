@@ -76,7 +76,7 @@ fn table_and_name(path: &str) -> Option<(Table, &str)> {
         None => rest,
         Some(column) => {
             let (partition, name) = rest.split_once('/')?;
-            partition.strip_prefix(column)?.strip_prefix('=')?;
+            partition.strip_prefix(&column.name())?.strip_prefix('=')?;
             name
         }
     };

@@ -27,8 +27,9 @@ use super::Error;
 use super::cloud::{self, Words};
 use super::place::{make_file, make_folder};
 
-/// A file of this size and more is sent in parts of it. S3 takes 10,000 parts, of 5 MiB and more.
-const PART_BYTES: usize = 8 << 20;
+/// A file of this size and more is sent in parts of it. S3 takes 10,000 parts, of 5 MiB and more; the
+/// smaller they are, the less memory those take that are on their way.
+const PART_BYTES: usize = 5 << 20;
 
 /// Small files, or parts of one large file, that are on their way at the same time.
 const IN_FLIGHT_MAX: usize = 4;
@@ -168,7 +169,8 @@ impl Objects {
             .with_max_concurrency(IN_FLIGHT_MAX)
             .with_attributes(attributes(name));
         loop {
-            let mut part = Vec::new();
+            // Grown while it is read, it would take twice the room. The last byte is for the end.
+            let mut part = Vec::with_capacity(PART_BYTES + 1);
             let mut rest = (&mut file).take(PART_BYTES as u64);
             rest.read_to_end(&mut part).map_err(Error::io(&path))?;
             if part.is_empty() {

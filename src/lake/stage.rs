@@ -62,6 +62,33 @@ impl StagedFile {
     }
 }
 
+/// A file of a table whose first columns are those of another table, with the same rows in the same
+/// order: they are copied from there.
+pub(super) struct SecondFile {
+    file: StagedFile,
+    shape: Shape,
+}
+
+impl SecondFile {
+    /// Appends a row that was just pushed to the other file: a cell for each column that the other
+    /// table lacks, in order.
+    pub(super) fn push<'row>(
+        &mut self,
+        cells: impl IntoIterator<Item = Cell<'row>>,
+    ) -> Result<(), Error> {
+        self.file.push(cells)
+    }
+
+    /// Appends a row that the other file, which is finished, does not have: a cell for each column.
+    pub(super) fn push_alone<'row>(
+        &mut self,
+        cells: impl IntoIterator<Item = Cell<'row>>,
+    ) -> Result<(), Error> {
+        self.file.writer.stop_borrowing(&self.shape)?;
+        self.file.push(cells)
+    }
+}
+
 impl<'previous> Stage<'previous> {
     /// Begins in the empty folder `root`. Of `previous` files may be kept.
     pub(super) fn new(
@@ -127,8 +154,7 @@ impl<'previous> Stage<'previous> {
 
     /// Begins the file of one part of a table.
     pub(super) fn begin(&mut self, table: Table, part: &str) -> Result<StagedFile, Error> {
-        let path = self.root().join(format!("file-{}", self.begun));
-        self.begun += 1;
+        let path = self.next_path();
         let shape = Shape::new(table, self.encoding);
         Ok(StagedFile {
             table,
@@ -136,6 +162,40 @@ impl<'previous> Stage<'previous> {
             writer: FileWriter::create(&path, &shape)?,
             path,
         })
+    }
+
+    /// Begins the file of one part of a table next to `first`, in which there is no row yet. The columns
+    /// with which both tables begin are encoded for `first` alone.
+    pub(super) fn begin_second(
+        &mut self,
+        table: Table,
+        part: &str,
+        first: &mut StagedFile,
+    ) -> Result<SecondFile, Error> {
+        let path = self.next_path();
+        let shape = Shape::new(table, self.encoding);
+        let lent = first.table.columns();
+        let columns = shape.columns.iter().zip(&lent);
+        let common = columns.take_while(|(one, other)| one == other).count();
+        let writer = FileWriter::create_borrowing(&path, &shape, &mut first.writer, common)?;
+        let file = StagedFile {
+            table,
+            part: part.to_owned(),
+            writer,
+            path,
+        };
+        Ok(SecondFile { file, shape })
+    }
+
+    /// Ends a second file, as [`Self::finish`] does. The first one must be finished.
+    pub(super) fn finish_second(&mut self, file: SecondFile, stamp: Stamp) -> Result<Entry, Error> {
+        self.finish(file.file, stamp)
+    }
+
+    fn next_path(&mut self) -> PathBuf {
+        let path = self.root().join(format!("file-{}", self.begun));
+        self.begun += 1;
+        path
     }
 
     /// Ends a file and puts it in its place, under a name made of what is in it. Where the previous

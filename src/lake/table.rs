@@ -63,10 +63,10 @@ impl Table {
     }
 
     /// The column that stands in the folders' names and not in the files, if there is one.
-    pub const fn partition(self) -> Option<&'static str> {
+    pub const fn partition(self) -> Option<Column> {
         match self {
-            Self::Snapshot => Some("snapshot_date"),
-            Self::Changes => Some("month"),
+            Self::Snapshot => Some(SNAPSHOT_DATE),
+            Self::Changes => Some(MONTH),
             Self::Current | Self::History | Self::Daily | Self::Runs => None,
         }
     }
@@ -139,6 +139,16 @@ impl Table {
 const ID: Column = Column::listed("id", "id", Kind::Id)
     .required()
     .means("The customer's UUID, in lower case.");
+
+/// The partition of [`Table::Snapshot`].
+const SNAPSHOT_DATE: Column = Column::own("snapshot_date", Kind::Day)
+    .required()
+    .means("The day at whose end (UTC) the row held; today's rows show the day so far.");
+
+/// The partition of [`Table::Changes`].
+const MONTH: Column = Column::own("month", Kind::Text)
+    .required()
+    .means("The month (UTC) in which twsync found the change, in the form 2026-02.");
 
 /// When the customer was created.
 const CREATED_AT: Column = Column::listed("created_at", "createdAt", Kind::Instant)

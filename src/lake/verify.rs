@@ -4,7 +4,7 @@
 //! instant that the lake speaks of: later versions are left out, versions that ended later are
 //! open, and customers that were verified since then are not compared in `current`.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 use std::fs;
 use std::path::Path;
@@ -12,20 +12,22 @@ use std::path::Path;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::config;
-use crate::mirror::{CustomerOrder, Reader, Snapshot, VersionOrder, VersionRow};
+use crate::mirror::{CustomerOrder, Presence, Reader, Snapshot, VersionRow};
 use crate::report::Report;
 
 use super::calendar::{Day, instant};
 use super::cell::Cell;
+use super::column::Column;
 use super::comparison::Comparison;
 use super::daily::Daily;
-use super::fields::id_bytes;
+use super::day_sums::{self, DaySums, Sum};
+use super::fields::{self, id_bytes};
 use super::home::Opened;
 use super::manifest::{Entry, Manifest};
 use super::previous::Previous;
 use super::rows::{Position, Rows};
 use super::sorter::Sorter;
-use super::state::{State, touched_at};
+use super::state::{self, State, touched_at};
 use super::table::Table;
 use super::{Error, changes, digest, history, runs};
 
@@ -204,12 +206,14 @@ impl<'a> Verifier<'a> {
     /// `customers_history`, and `customers_daily` and the days' snapshots, which follow from it.
     fn versions(&self) -> Result<Vec<Finding>, Error> {
         let mut daily = Daily::default();
+        let mut sums = DaySums::default();
         let mut sorter = Sorter::new(&std::env::temp_dir());
-        self.mirror.versions(VersionOrder::Row, |version| {
+        self.mirror.versions_with_presence(|version, presence| {
             let Some(version) = self.as_published(version) else {
                 return Ok(());
             };
             daily.add(&version);
+            sums.add(&version, day_sums::hash(provable(&version, presence)));
             let group = history::group_of(&version);
             sorter.push(history::key(&version, group), history::cells(&version))
         })?;
@@ -220,35 +224,73 @@ impl<'a> Verifier<'a> {
             Ok(())
         })?;
         let mut findings: Vec<Finding> = comparison.end().into_iter().collect();
-        findings.extend(self.days(&daily)?);
+        findings.extend(self.daily(&daily)?);
+        findings.extend(self.days(&sums)?);
         Ok(findings)
     }
 
-    fn days(&self, daily: &Daily) -> Result<Vec<Finding>, Error> {
+    fn daily(&self, daily: &Daily) -> Result<Option<Finding>, Error> {
         let nobody = HashSet::new();
         let mut comparison = self.compare(Table::Daily, &nobody);
-        let mut customers: BTreeMap<Day, i64> = BTreeMap::new();
-        daily.rows(self.published.day(), |day, count, cells| {
-            *customers.entry(day).or_default() += count;
+        daily.rows(self.published.day(), |_, _, cells| {
             comparison.expect(cells);
             Ok(())
         })?;
-        let mut findings: Vec<Finding> = comparison.end().into_iter().collect();
+        Ok(comparison.end())
+    }
+
+    /// The days' snapshots, each by what its rows add up to.
+    fn days(&self, sums: &DaySums) -> Result<Vec<Finding>, Error> {
+        let mut findings = Vec::new();
         for entry in self.manifest().of(Table::Snapshot) {
-            let day = Day::parse(&entry.part);
-            let counted = day.and_then(|day| customers.get(&day)).copied();
-            let counted = counted.unwrap_or_default();
-            if u64::try_from(counted) != Ok(entry.rows) {
-                findings.push(Finding::new(
-                    &entry.path,
-                    format!(
-                        "{} rows, but {counted} customers lived when the day ended",
-                        entry.rows
-                    ),
-                ));
+            let Some(day) = Day::parse(&entry.part) else {
+                findings.push(Finding::new(&entry.path, "of no day"));
+                continue;
+            };
+            match self.sum_of(entry) {
+                Ok(sum) if sum == sums.of(day) => {}
+                Ok(_) if findings.len() < DAYS_LOOKED_INTO => {
+                    findings.extend(self.day(entry, day)?);
+                }
+                Ok(_) => findings.push(Finding::new(&entry.path, "other rows than the mirror has")),
+                Err(error) => findings.push(Finding::new(&entry.path, error)),
             }
         }
         Ok(findings)
+    }
+
+    /// What the rows of a day's file add up to.
+    fn sum_of(&self, entry: &Entry) -> parquet::errors::Result<Sum> {
+        let files = vec![entry.clone()];
+        let mut rows = Rows::new(&self.published.lake, provable_columns(), files);
+        let mut sum: Sum = 0;
+        let hash = |_: &Position, cells: &[Cell<'_>]| day_sums::hash(cells.iter().copied());
+        while let Some(hash) = rows.next(hash)? {
+            sum = sum.wrapping_add(hash);
+        }
+        Ok(sum)
+    }
+
+    /// One day's snapshot, row by row.
+    fn day(&self, entry: &Entry, day: Day) -> Result<Option<Finding>, Error> {
+        let end = day.next().start();
+        let mut sorter = Sorter::new(&std::env::temp_dir());
+        self.mirror.versions_with_presence(|version, presence| {
+            match self.as_published(version) {
+                Some(version) if state::held(&version, end) => {
+                    sorter.push(state::key(&version), provable(&version, presence))
+                }
+                _ => Ok(()),
+            }
+        })?;
+        let (columns, nobody) = (provable_columns(), HashSet::new());
+        let rows = Rows::new(&self.published.lake, columns.clone(), vec![entry.clone()]);
+        let mut comparison = Comparison::new(Table::Snapshot.folder(), columns, rows, &nobody);
+        sorter.drain(|_, cells| {
+            comparison.expect(cells);
+            Ok(())
+        })?;
+        Ok(comparison.end())
     }
 
     /// The version as it was at the instant of the generation; none if it came later.
@@ -278,4 +320,29 @@ impl<'a> Verifier<'a> {
         }
         Ok(comparison.end())
     }
+}
+
+/// Of so many days whose rows add up to something else it is said which row is the first to differ.
+const DAYS_LOOKED_INTO: usize = 3;
+
+/// How many columns of a day's snapshot the mirror can prove on any later day: the id, the fields,
+/// when the customer was first seen and last changed. Of the rest it keeps the newest values only.
+const PROVABLE: usize = 1 + fields::COUNT + 2;
+
+/// These columns.
+fn provable_columns() -> Vec<Column> {
+    let mut columns = Table::Snapshot.columns();
+    columns.truncate(PROVABLE);
+    columns
+}
+
+/// A cell for each of [`provable_columns`], as it was while `version` held.
+fn provable<'row>(
+    version: &VersionRow<'row>,
+    presence: Presence,
+) -> impl Iterator<Item = Cell<'row>> + use<'row> {
+    let id = Cell::Id(id_bytes(version.customer_id));
+    State::at(version, presence, i64::MAX)
+        .cells(id)
+        .take(PROVABLE)
 }

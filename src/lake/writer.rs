@@ -6,8 +6,10 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::KeyValue;
 use parquet::file::writer::SerializedFileWriter;
@@ -17,6 +19,7 @@ use super::batch::{BATCH_ROWS, Batch};
 use super::cell::Cell;
 use super::digest::Hashed;
 use super::encoder::Encoders;
+use super::lending::{self, Borrower, Lender};
 use super::place::make_file;
 use super::provenance::Stamp;
 use super::shape::{ROW_GROUP_ROWS, Shape};
@@ -36,8 +39,13 @@ pub(super) struct Written {
 pub(super) struct FileWriter {
     path: PathBuf,
     file: SerializedFileWriter<Hashed>,
+    factory: Arc<ArrowRowGroupWriterFactory>,
     encoders: Encoders,
     batch: Batch,
+    /// Where the first columns go to, if another file has them too.
+    lender: Option<Lender>,
+    /// Where the first columns come from, as long as they are another file's.
+    borrower: Option<Borrower>,
     rows: u64,
     /// Rows of the row group in the making that the encoders have.
     group_rows: usize,
@@ -48,20 +56,45 @@ pub(super) struct FileWriter {
 impl FileWriter {
     /// Begins the file at `path`, which must not be there yet.
     pub(super) fn create(path: &Path, shape: &Shape) -> Result<Self, Error> {
-        Self::begin(make_file(path)?, path, shape)
+        Self::begin(make_file(path)?, path, shape, None)
     }
 
-    fn begin(file: File, path: &Path, shape: &Shape) -> Result<Self, Error> {
+    /// Begins the file at `path`, whose first `columns` columns are those of `lender`, in which there
+    /// is no row yet. Until [`Self::stop_borrowing`] each row is pushed to both, first to `lender`,
+    /// and without these columns here.
+    pub(super) fn create_borrowing(
+        path: &Path,
+        shape: &Shape,
+        lender: &mut Self,
+        columns: usize,
+    ) -> Result<Self, Error> {
+        let (lends, borrower) =
+            lending::lend(&lender.path, columns).map_err(Error::io(&lender.path))?;
+        lender.lender = Some(lends);
+        Self::begin(make_file(path)?, path, shape, Some(borrower))
+    }
+
+    fn begin(
+        file: File,
+        path: &Path,
+        shape: &Shape,
+        borrower: Option<Borrower>,
+    ) -> Result<Self, Error> {
         let properties = Some(shape.properties());
         let (file, factory) =
             ArrowWriter::try_new(Hashed::new(file), shape.schema.clone(), properties)
                 .and_then(ArrowWriter::into_serialized_writer)
                 .map_err(Error::parquet(path))?;
+        let factory = Arc::new(factory);
+        let first = borrower.as_ref().map_or(0, |it| it.columns);
         Ok(Self {
             path: path.to_owned(),
             file,
-            encoders: Encoders::start(factory).map_err(Error::io(path))?,
-            batch: Batch::new(shape),
+            encoders: Encoders::start(&factory, first).map_err(Error::io(path))?,
+            factory,
+            batch: Batch::new(shape, first),
+            lender: None,
+            borrower,
             rows: 0,
             group_rows: 0,
             group_waits: false,
@@ -80,6 +113,19 @@ impl FileWriter {
         Ok(())
     }
 
+    /// Ends the row group in the making, and takes whole rows from now on. What is borrowed must be
+    /// all in the lender's file: it is finished.
+    pub(super) fn stop_borrowing(&mut self, shape: &Shape) -> Result<(), Error> {
+        if self.borrower.is_none() {
+            return Ok(());
+        }
+        self.end_groups().map_err(|error| self.failure(error))?;
+        self.borrower = None;
+        self.encoders = Encoders::start(&self.factory, 0).map_err(Error::io(&self.path))?;
+        self.batch = Batch::new(shape, 0);
+        Ok(())
+    }
+
     /// Writes what is left and the footer, and waits until all of it is on disk.
     pub(super) fn finish(mut self, stamp: Stamp) -> Result<Written, Error> {
         self.close(stamp).map_err(|error| self.failure(error))?;
@@ -93,11 +139,7 @@ impl FileWriter {
     }
 
     fn close(&mut self, stamp: Stamp) -> ParquetResult<()> {
-        self.encode()?;
-        if self.group_rows > 0 {
-            self.end_group()?;
-        }
-        self.write_waiting_group()?;
+        self.end_groups()?;
         for (key, value) in stamp {
             self.file
                 .append_key_value_metadata(KeyValue::new(key, value));
@@ -129,6 +171,15 @@ impl FileWriter {
         Ok(())
     }
 
+    /// Writes all rows so far.
+    fn end_groups(&mut self) -> ParquetResult<()> {
+        self.encode()?;
+        if self.group_rows > 0 {
+            self.end_group()?;
+        }
+        self.write_waiting_group()
+    }
+
     /// Ends the row group in the making. The one before it, which the encoders have long had, is
     /// written now, while they end this one.
     fn end_group(&mut self) -> ParquetResult<()> {
@@ -144,11 +195,21 @@ impl FileWriter {
             return Ok(());
         }
         self.group_waits = false;
+        let chunks = self.encoders.collect()?;
+        let known = self.lender.as_ref().map(|it| it.known(&chunks));
         let mut group = self.file.next_row_group()?;
-        for chunk in self.encoders.collect()? {
+        if let Some(borrower) = &self.borrower {
+            borrower.append(&mut group)?;
+        }
+        for chunk in chunks {
             chunk.append_to_row_group(&mut group)?;
         }
-        group.close().map(drop)
+        let written = group.close()?;
+        if let (Some(lender), Some(known)) = (&self.lender, known) {
+            self.file.flush()?;
+            lender.lend(known, &written);
+        }
+        Ok(())
     }
 }
 
@@ -206,7 +267,7 @@ mod tests {
             .write(true)
             .open("/dev/full")
             .expect("Linux has it");
-        let writer = FileWriter::begin(full, Path::new("/dev/full"), &shape);
+        let writer = FileWriter::begin(full, Path::new("/dev/full"), &shape, None);
         let error = writer
             .expect("nothing was written yet")
             .finish(Vec::new())

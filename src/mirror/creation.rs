@@ -38,24 +38,28 @@ pub(super) struct Select {
 }
 
 macro_rules! select {
-    ($($what:tt)+) => {
+    ($row:literal, $($what:tt)+) => {
         Select {
             sorted: concat!("SELECT ", $($what)+, " ORDER BY created_at, id"),
-            up: concat!("SELECT ", $($what)+, " WHERE row BETWEEN ?1 AND ?2 ORDER BY row"),
-            down: concat!("SELECT ", $($what)+, " WHERE row BETWEEN ?2 AND ?1 ORDER BY row DESC"),
+            up: concat!("SELECT ", $($what)+, " WHERE ", $row, " BETWEEN ?1 AND ?2 ORDER BY ", $row),
+            down: concat!(
+                "SELECT ", $($what)+, " WHERE ", $row, " BETWEEN ?2 AND ?1 ORDER BY ", $row, " DESC"
+            ),
         }
     };
 }
 
 /// The customer alone.
-pub(super) const CUSTOMER: Select = select!(customer_columns!(), " FROM kept");
+pub(super) const CUSTOMER: Select = select!("row", customer_columns!(), " FROM kept");
 
 /// The customer, and what its open version says beyond it: a version repeats the customer's fields.
+/// The versions lead, as they are searched by two columns and the customers by a number alone.
 pub(super) const WITH_VERSION: Select = select!(
+    "of_row",
     customer_columns!(),
-    ", op, not_before, run_id FROM kept LEFT JOIN
-         (SELECT row AS of_row, valid_from, op, not_before, run_id FROM versions)
-         ON of_row = row AND valid_from = changed_at"
+    ", op, not_before, run_id
+     FROM (SELECT row AS of_row, valid_from, op, not_before, run_id FROM versions)
+     CROSS JOIN kept ON row = of_row AND changed_at = valid_from"
 );
 
 /// Gives every customer to `each`, by `created_at`, then `id`.
@@ -67,26 +71,41 @@ pub(super) fn customers<E: From<Error>>(
 ) -> Result<(), E> {
     let keys = keys(connection).map_err(|error| Error::sql(path, error))?;
     let stretches = stretches(&keys);
-    let few = stretches.len() <= keys.len() / STRETCH_MIN;
+    let customers = keys.len();
+    let few = stretches.len() <= customers / STRETCH_MIN;
     drop(keys);
-    if !few {
-        return stream(connection, path, select.sorted, &[], each);
+    let mut given = 0;
+    let mut each = |row: &Row<'_>| {
+        given += 1;
+        each(row)
+    };
+    if few {
+        for Stretch { first, last } in stretches {
+            let sql = if first <= last {
+                select.up
+            } else {
+                select.down
+            };
+            stream(connection, path, sql, &[&first, &last], &mut each)?;
+        }
+    } else {
+        stream(connection, path, select.sorted, &[], each)?;
     }
-    for Stretch { first, last } in stretches {
-        let sql = if first <= last {
-            select.up
-        } else {
-            select.down
-        };
-        stream(connection, path, sql, &[&first, &last], &mut each)?;
+    if given != customers {
+        let path = path.to_owned();
+        let what = format!("of {customers} customers {given} have a version that holds");
+        return Err(Error::Damaged { path, what }.into());
     }
     Ok(())
 }
 
 fn keys(connection: &Connection) -> rusqlite::Result<Vec<Key>> {
-    // Grown by doubling, it would for a moment take three times the room.
-    let count: u32 = connection.query_row("SELECT count(*) FROM kept", [], |row| row.get(0))?;
-    let mut keys = Vec::with_capacity(count as usize);
+    // Grown by doubling, it would for a moment take three times the room. To count the customers
+    // would read all of them; the highest number is no less, and room that is not used costs nothing.
+    let most = "SELECT coalesce(max(row), 0) FROM kept";
+    let most: u32 = connection.query_row(most, [], |row| row.get(0))?;
+    let mut keys = Vec::new();
+    let _ = keys.try_reserve_exact(most as usize);
     let mut statement = connection.prepare_cached("SELECT created_at, id, row FROM kept")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {

@@ -14,9 +14,9 @@ use super::header::Header;
 use super::open::{self, SCHEMA};
 use super::row::{count_at, time_at};
 use super::{
-    CustomerOrder, CustomerRow, Error, Kept, KeptRejected, Known, Memory, Reason, Version,
-    VersionOrder, VersionRow, check, customers, due, known, living, memory, queue, rejected, rows,
-    runs, versions,
+    CustomerOrder, CustomerRow, Error, Kept, KeptRejected, Known, Memory, Presence, Reason,
+    Version, VersionOrder, VersionRow, check, customers, due, known, living, memory, queue,
+    rejected, rows, runs, versions,
 };
 
 /// A read-only connection to a mirror. It works while a [`Mirror`](super::Mirror) writes.
@@ -193,6 +193,15 @@ impl Snapshot<'_> {
         each: impl FnMut(&VersionRow<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         rows::versions(&self.transaction, self.path, order, each)
+    }
+
+    /// Gives every version to `each`, by the customer's row number, then `valid_from`, together with
+    /// what the customer's row says now beyond its versions.
+    pub fn versions_with_presence<E: From<Error>>(
+        &self,
+        each: impl FnMut(&VersionRow<'_>, Presence) -> Result<(), E>,
+    ) -> Result<(), E> {
+        rows::versions_with_presence(&self.transaction, self.path, each)
     }
 
     /// Gives every version with `valid_from` in `[from, until)` together with the one before it of

@@ -73,6 +73,15 @@ pub struct VersionRow<'row> {
     pub run_id: &'row str,
 }
 
+/// What a customer's row says of it beyond its versions. Times as in [`CustomerRow`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the columns of the table of customers")]
+pub struct Presence {
+    pub first_seen_at: i64,
+    pub detail_verified_at: Option<i64>,
+    pub unlisted_since: Option<i64>,
+}
+
 /// The columns of a [`CustomerRow`], in order.
 macro_rules! customer_columns {
     () => {
@@ -201,6 +210,30 @@ pub(super) fn versions<E: From<Error>>(
     };
     stream(connection, path, sql, &[], |row| {
         Ok(each(&VersionRow::read(row, 1)?))
+    })
+}
+
+/// Gives every version to `each`, with what the customer's row says beyond it.
+pub(super) fn versions_with_presence<E: From<Error>>(
+    connection: &Connection,
+    path: &Path,
+    mut each: impl FnMut(&VersionRow<'_>, Presence) -> Result<(), E>,
+) -> Result<(), E> {
+    let sql = concat!(
+        "SELECT id, ",
+        version_columns!("now"),
+        ", first_seen_at, detail_verified_at, unlisted_since
+          FROM versions AS now CROSS JOIN kept USING (row)
+          ORDER BY now.row, now.valid_from"
+    );
+    let first = 1 + VERSION_COLUMNS;
+    stream(connection, path, sql, &[], |row| {
+        let presence = Presence {
+            first_seen_at: must(first, micros_at(row, first)?)?,
+            detail_verified_at: micros_at(row, first + 1)?,
+            unlisted_since: micros_at(row, first + 2)?,
+        };
+        Ok(each(&VersionRow::read(row, 1)?, presence))
     })
 }
 

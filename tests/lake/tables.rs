@@ -60,7 +60,7 @@ fn every_column_says_what_it_is() {
         for key in table.key().iter().chain(table.order()) {
             assert!(names.iter().any(|name| name == key), "{table:?} {key}");
         }
-        for column in table.columns() {
+        for column in table.columns().iter().chain(&table.partition()) {
             let name = column.name();
             assert!(
                 column.meaning().ends_with('.'),
@@ -316,7 +316,7 @@ fn documents_name_every_table_column_and_file() {
     let (sql, readme) = (text("analytics.sql"), text("README.md"));
     let package: serde_json::Value = serde_json::from_str(&text("datapackage.json")).expect("JSON");
     for table in Table::ALL {
-        for column in table.columns() {
+        for column in table.columns().iter().chain(&table.partition()) {
             let name = column.name();
             assert!(
                 sql.contains(&format!("COLUMN {}.{name} IS", table.view())),

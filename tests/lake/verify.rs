@@ -108,3 +108,28 @@ fn a_lake_of_another_mirror_is_found_row_by_row() {
         );
     }
 }
+
+#[test]
+fn a_row_of_a_past_day_is_held_against_the_mirror() {
+    let one = world();
+    let mut other = World::new();
+    let mut all = customers(0..200);
+    all[9] = with_members(9, 98);
+    other.at("2026-01-30T10:00:00Z").find(&all);
+    other
+        .at("2026-02-03T10:00:00Z")
+        .find(&[with_members(7, 99), customers(9..10).remove(0)]);
+    other.lose(&[id(3)]);
+    other.settings.path = Some(one.lake().into());
+    let findings = other.verify();
+    let past = findings
+        .iter()
+        .find(|it| {
+            it.place
+                .starts_with("customers_snapshot/snapshot_date=2026-01-30/")
+        })
+        .expect("the day is named");
+    assert!(past.place.ends_with(" row 10"), "{past}");
+    assert!(past.what.contains(&id(9).to_string()), "{past}");
+    assert!(past.what.contains("member_count"), "{past}");
+}

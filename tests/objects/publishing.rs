@@ -207,7 +207,7 @@ fn large_files_are_sent_in_parts() {
         let of = |it: &&String| it.starts_with("PUT ") && it.contains(name);
         requests.iter().filter(of).count()
     };
-    assert_eq!(parts("current/customers-"), 2, "{requests:?}");
+    assert_eq!(parts("current/customers-"), 3, "{requests:?}");
     assert_eq!(parts("runs/"), 1);
     assert_eq!(world.verify(), []);
 }

@@ -146,6 +146,26 @@ fn nobody_answers() {
 }
 
 #[test]
+fn an_endpoint_that_is_no_address() {
+    for endpoint in ["localhost:9000", "http//storage", "storage.example.com"] {
+        let mut world = world();
+        in_bucket(
+            &mut world,
+            "s3://customers/lake",
+            &[
+                ("AWS_ACCESS_KEY_ID", "anybody"),
+                ("AWS_SECRET_ACCESS_KEY", CANARY),
+                ("AWS_ENDPOINT_URL", endpoint),
+            ],
+        );
+        assert_eq!(refusal(&world), Refusal::Settings, "{endpoint}");
+        let error = world.try_publish().expect_err("refused");
+        assert_eq!(error.exit(), Exit::Config);
+        assert!(error.to_string().contains("AWS_ENDPOINT_URL"), "{error}");
+    }
+}
+
+#[test]
 fn half_of_the_credentials() {
     let mut world = world();
     in_bucket(

@@ -59,8 +59,7 @@ def check_script():
         bare = connection.execute(
             f"SELECT column_name FROM duckdb_columns() WHERE table_name = '{view}' AND comment IS NULL"
         )
-        names = {name for (name,) in bare.fetchall()}
-        same(names, set(partition.get(table, {})), f"columns of {view} without a comment")
+        same(bare.fetchall(), [], f"columns of {view} without a comment")
         comment = connection.execute(f"SELECT comment FROM duckdb_views() WHERE view_name = '{view}'")
         same(bool(comment.fetchone()[0]), True, f"comment of view {view}")
     check_as_of(connection)
