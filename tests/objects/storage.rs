@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 
 use object_store::aws::{AmazonS3, AmazonS3Builder};
@@ -14,6 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 use twsync::config::{Cloud, Location};
 use url::Url;
 
+use crate::python::{python_with, script};
 use crate::world::World;
 
 /// The bucket that is there.
@@ -34,27 +35,11 @@ pub(crate) struct Storage {
     runtime: Runtime,
 }
 
-/// A Python that has what the scripts need; none where there is none and nobody said that there is.
-#[expect(
-    clippy::print_stderr,
-    reason = "a test that was left out must not look as if it had passed"
-)]
+const IMPORTS: &str = "import boto3, duckdb, fsspec, moto.server, polars, pyarrow";
+
+/// A Python that has what the scripts need.
 pub(crate) fn python() -> Option<PathBuf> {
-    if let Some(python) = std::env::var_os("READERS_PYTHON") {
-        return Some(python.into());
-    }
-    let found = Command::new("python3")
-        .args([
-            "-c",
-            "import boto3, duckdb, fsspec, moto.server, polars, pyarrow",
-        ])
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    if !found {
-        eprintln!("left out: python3 lacks what tests/readers/requirements.txt names");
-    }
-    found.then(|| "python3".into())
+    python_with(IMPORTS)
 }
 
 /// A Python whose DuckDB has its extension httpfs, if anybody said where one is.
@@ -68,14 +53,6 @@ pub(crate) fn python_with_httpfs() -> Option<PathBuf> {
         eprintln!("left out: READERS_HTTPFS_PYTHON names no python");
     }
     python.map(PathBuf::from)
-}
-
-/// A script of `tests/readers`.
-pub(crate) fn script(python: &Path, name: &str) -> Command {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/readers");
-    let mut command = Command::new(python);
-    command.arg("-B").arg(folder.join(name));
-    command
 }
 
 impl Storage {
