@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 
 use object_store::aws::{AmazonS3, AmazonS3Builder};
-use object_store::{ObjectStore, ObjectStoreExt, path};
+use object_store::{Attribute, GetResult, ObjectStore, ObjectStoreExt, path};
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 use twsync::config::{Cloud, Location};
@@ -152,23 +152,41 @@ impl Storage {
     /// All that is in the bucket, by name from the lake's place on.
     pub(crate) fn objects(&self) -> BTreeMap<String, Vec<u8>> {
         self.runtime.block_on(async {
-            use futures::StreamExt as _;
             let mut found = BTreeMap::new();
-            let mut listed = self.store.list(None);
-            while let Some(object) = listed.next().await {
-                let location = object.expect("a list").location;
-                // What a console shows as a folder has no name that could be asked for.
-                if location.as_ref() == "lake" {
-                    continue;
-                }
-                let got = self.store.get(&location).await.expect("an object");
-                let bytes = got.bytes().await.expect("its bytes").to_vec();
-                let name = location.to_string();
-                let name = name.strip_prefix("lake/").unwrap_or(&name).to_owned();
+            for (name, object) in self.all().await {
+                let bytes = object.bytes().await.expect("its bytes").to_vec();
                 found.insert(name, bytes);
             }
             found
         })
+    }
+
+    /// What each object in the bucket says that it is.
+    pub(crate) fn media_types(&self) -> BTreeMap<String, String> {
+        let said = |object: &GetResult| {
+            let said = object.attributes.get(&Attribute::ContentType);
+            said.expect("a type").to_string()
+        };
+        let all = self.runtime.block_on(self.all()).into_iter();
+        all.map(|(name, object)| (name, said(&object))).collect()
+    }
+
+    async fn all(&self) -> Vec<(String, GetResult)> {
+        use futures::StreamExt as _;
+        let mut all = Vec::new();
+        let mut listed = self.store.list(None);
+        while let Some(object) = listed.next().await {
+            let location = object.expect("a list").location;
+            // What a console shows as a folder has no name that could be asked for.
+            if location.as_ref() == "lake" {
+                continue;
+            }
+            let got = self.store.get(&location).await.expect("an object");
+            let name = location.to_string();
+            let name = name.strip_prefix("lake/").unwrap_or(&name).to_owned();
+            all.push((name, got));
+        }
+        all
     }
 
     /// Puts an object, by its name in the bucket.
