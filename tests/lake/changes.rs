@@ -156,16 +156,3 @@ fn a_clock_that_was_set_back_cuts_the_files_anew() {
     world.publish();
     assert_sound(&mut world);
 }
-
-#[test]
-fn a_lost_file_is_made_again() {
-    let world = month_of_changes(3);
-    world.publish();
-    let kept = tables(&world.lake());
-    let [lost, ..] = &inodes(&world).into_keys().collect::<Vec<_>>()[..] else {
-        panic!("there are files");
-    };
-    fs::remove_file(world.lake().join(lost)).expect("a file can go");
-    world.publish();
-    assert_eq!(tables(&world.lake()), kept);
-}
