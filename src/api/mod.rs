@@ -93,7 +93,7 @@ impl Client {
         };
         Ok(Client(Arc::new(Inner {
             exchange,
-            routes: Routes::new(&api.base_url)?,
+            routes: Routes::new(&api.base_url),
             spoken: Spoken::new(api.dialect),
         })))
     }
@@ -225,7 +225,7 @@ mod tests {
     use super::*;
 
     /// Where one request, no more, is answered with an empty page.
-    fn one_page() -> url::Url {
+    fn one_page() -> config::BaseUrl {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         std::thread::spawn(move || {

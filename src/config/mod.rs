@@ -8,6 +8,7 @@
 //! how it is shown. That is why the rows are not a derived `Deserialize`: a value may stand in a
 //! file, in the environment or in a flag, and each has an origin to name when it is wrong.
 
+mod base_url;
 mod credentials;
 mod error;
 mod load;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use base_url::{BaseUrl, NoBaseUrl};
 pub use credentials::{Credentials, SecretSource};
 pub use error::{Error, Origin};
 pub use load::{Entry, Settings, Sources, load};
@@ -59,8 +61,8 @@ pub enum Dialect {
 /// `[api]`
 #[derive(Clone, Debug)]
 pub struct Api {
-    /// Everything before `/admin/…`; `http` only to loopback.
-    pub base_url: url::Url,
+    /// Everything before `/admin/…`.
+    pub base_url: BaseUrl,
     /// The list's dialect.
     pub dialect: Dialect,
     /// Rows to ask for on a page, 1 to 100.
@@ -81,7 +83,8 @@ pub struct Api {
 impl Default for Api {
     fn default() -> Self {
         Self {
-            base_url: url::Url::parse("https://apis.threatwinds.com/api/billing/v1")
+            base_url: "https://apis.threatwinds.com/api/billing/v1"
+                .parse()
                 .expect("the literal is a URL"),
             dialect: Dialect::Auto,
             page_size: 100,

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::value::{Raw, Wrong, quote, show_bytes, show_duration, show_real};
-use super::{Config, Dialect, Location, UuidEncoding};
+use super::{BaseUrl, Config, Dialect, Location, UuidEncoding};
 
 /// One setting.
 pub(super) struct Setting {
@@ -59,8 +59,8 @@ const DECADE: Duration = Duration::from_hours(24 * 3650);
 pub(super) const SETTINGS: &[Setting] = &[
     Setting {
         key: "api.base_url",
-        take: |config, raw| raw.base_url().map(|it| config.api.base_url = it),
-        show: |config| quote(config.api.base_url.as_str()),
+        take: |config, raw| BaseUrl::parse(raw).map(|it| config.api.base_url = it),
+        show: |config| quote(config.api.base_url.as_url().as_str()),
     },
     Setting {
         key: "api.dialect",

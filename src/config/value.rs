@@ -11,7 +11,7 @@ use croner::parser::{CronParser, Seconds, Year};
 use jiff::civil;
 use jiff::tz::TimeZone;
 use toml::de::DeValue;
-use url::{Host, Url};
+use url::Url;
 
 /// A value as it was found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -168,18 +168,6 @@ impl<'a> Raw<'a> {
             })
     }
 
-    /// A URL a credential may be sent to: `https`, or `http` to this machine; nothing but scheme,
-    /// host, port and path in it. Without a slash at its end.
-    pub(super) fn base_url(self) -> Result<Url, Wrong> {
-        const WANTED: &str = "an https:// URL (http:// only to loopback)";
-        let url = self.plain_url(WANTED)?;
-        match url.scheme() {
-            "https" => Ok(url),
-            "http" if is_loopback(&url) => Ok(url),
-            _ => Err(WANTED.into()),
-        }
-    }
-
     /// The URL of a proxy.
     pub(super) fn proxy(self) -> Result<Url, Wrong> {
         const WANTED: &str = "an http:// or https:// URL of a proxy";
@@ -190,7 +178,8 @@ impl<'a> Raw<'a> {
         }
     }
 
-    fn plain_url(self, wanted: &'static str) -> Result<Url, Wrong> {
+    /// A URL of scheme, host, port and path alone, and without a slash at its end.
+    pub(super) fn plain_url(self, wanted: &'static str) -> Result<Url, Wrong> {
         let text = self.text().map_err(|_| Wrong::from(wanted))?.trim();
         let wrong = || Wrong {
             wanted: wanted.to_owned(),
@@ -250,15 +239,6 @@ pub(super) fn cron(text: &str) -> Result<Cron, Wrong> {
     match next {
         Some(_) => Ok(cron),
         None => Err("a time that ever comes".into()),
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
 
@@ -322,50 +302,6 @@ mod tests {
         assert_eq!(show_duration(Duration::from_hours(9600)), "400d");
         assert_eq!(show_bytes(8 << 20), "8MiB");
         assert_eq!(show_real(10.0), "10.0");
-    }
-
-    #[test]
-    fn credentials_go_only_where_nobody_listens_in() {
-        for good in [
-            "https://apis.threatwinds.com/api/billing/v1",
-            "http://127.0.0.1:8080/v1",
-            "http://127.8.9.1",
-            "http://localhost/",
-            "http://[::1]:1/v1",
-        ] {
-            assert!(Raw::Text(good).base_url().is_ok(), "{good}");
-        }
-        for bad in [
-            "",
-            "apis.threatwinds.com",
-            "http://apis.threatwinds.com",
-            "http://localhost.example.com",
-            "http://127.0.0.1.example.com",
-            "http://10.0.0.1",
-            "http://0.0.0.0",
-            "ftp://127.0.0.1",
-            "file:///etc/passwd",
-            "https://host/v1?a=b",
-            "https://host/v1#a",
-            "https://user@host/",
-            "https://user:canary@host/",
-            "https://:canary@host/",
-        ] {
-            assert!(Raw::Text(bad).base_url().is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_url_with_a_password_is_not_repeated() {
-        for text in ["https://u:canary@host/", "https://u:canary@host:no-port/"] {
-            assert!(Raw::Text(text).base_url().expect_err("refused").hide);
-        }
-    }
-
-    #[test]
-    fn a_base_url_ends_without_a_slash() {
-        let url = Raw::Text("https://host/v1/").base_url().expect("a URL");
-        assert_eq!(url.as_str(), "https://host/v1");
     }
 
     #[test]

@@ -101,10 +101,6 @@ async fn a_401_on_one_customer_is_an_answer_of_which_nobody_knows_what_it_is_abo
 async fn settings_that_cannot_work_are_found_before_any_request() {
     let server = Server::start(|_, _| empty_page());
     let mut setup = Setup::with(&server);
-    setup.api.base_url = "http://apis.threatwinds.com/".parse().expect("a URL");
-    let error = setup.try_client().err().expect("plain HTTP is refused");
-    assert_eq!(error.exit(), Exit::Config);
-    let mut setup = Setup::with(&server);
     setup.api.credentials = None;
     let error = setup.try_client().err().expect("no credentials");
     assert_eq!(error.exit(), Exit::Config);

@@ -9,6 +9,7 @@ use twsync::config::{Credentials, SecretSource};
 use twsync::report::{Exit, Grade, Outcome};
 use twsync::sandbox::{Action, On, Options, Rule, TOKEN, World};
 
+use crate::shell::{Shell, ended};
 use crate::support::Copying;
 
 /// Lets the copy read its token from a file, which may be written again.
@@ -39,10 +40,10 @@ async fn plain_http_to_anything_but_loopback_is_refused() {
         "http://localhost.evil.example/",
         "http://10.0.0.1/",
     ] {
-        let mut copying = Copying::of(3).await;
-        copying.config.api.base_url = base.parse().unwrap();
-        let said = copying.run().await.failed(Exit::Config);
-        assert!(said.contains("https://"), "{said}");
+        let shell = Shell::of(3).await;
+        let mut command = shell.command(&["--once"]);
+        command.env("TWSYNC_API__BASE_URL", base);
+        ended(command).await.exits(78).says("https://");
     }
 }
 

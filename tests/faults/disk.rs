@@ -64,15 +64,13 @@ fn disk_of(shell: &Shell, kib: u64) {
     let is_mounted =
         fs::metadata(&folder).unwrap().dev() != fs::metadata(folder.join("..")).unwrap().dev();
     let change = if is_mounted { "remount," } else { "" };
+    mount(shell, &format!("{change}size={kib}k"));
+}
+
+fn mount(shell: &Shell, options: &str) {
     let mut mount = Command::new("mount");
-    mount.args([
-        "-t",
-        "tmpfs",
-        "-o",
-        &format!("{change}size={kib}k"),
-        "tmpfs",
-    ]);
-    assert!(mount.arg(&folder).status().unwrap().success());
+    mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]);
+    assert!(mount.arg(shell.path("")).status().unwrap().success());
 }
 
 /// KiB that are taken on the disk that this is on.
@@ -134,6 +132,30 @@ async fn a_filesystem_that_is_full_while_the_lake_stages_keeps_the_last_generati
     disk_of(&shell, 64 << 10);
     shell.run(&["snapshot"]).await.exits(0);
     assert_ne!(shell.generation(), generation);
+    shell.is_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filesystem_that_is_read_only_is_named_at_start() {
+    if is_done_where_it_may_mount("disk::a_filesystem_that_is_read_only_is_named_at_start") {
+        return;
+    }
+    let shell = Shell::of(20).await;
+    disk_of(&shell, 64 << 10);
+    shell.once().await.exits(0);
+    let (generation, asked) = (shell.generation(), shell.sandbox.requests().total());
+    mount(&shell, "remount,ro");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut lake_only = shell.command(&["--once"]);
+    lake_only.env("TWSYNC_MIRROR__PATH", elsewhere.path().join("mirror.db"));
+    ended(lake_only).await.exits(73).says("the lake at");
+    let mut mirror_only = shell.command(&["--once"]);
+    mirror_only.env("TWSYNC_LAKE__PATH", "");
+    ended(mirror_only).await.exits(73).says("mirror.db");
+    assert_eq!(shell.sandbox.requests().total(), asked);
+    mount(&shell, "remount,rw");
+    assert_eq!(shell.generation(), generation);
+    shell.once().await.exits(0);
     shell.is_whole().await;
 }
 

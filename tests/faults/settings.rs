@@ -172,7 +172,11 @@ async fn proxies_of_the_environment_are_ignored() {
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
         command.env(name, &url).env(name.to_lowercase(), &url);
     }
-    ended(command).await.exits(0);
+    let said = tokio::select! {
+        said = ended(command) => said,
+        _ = proxy.accept() => panic!("the proxy was asked"),
+    };
+    said.exits(0);
     shell.is_whole().await;
 }
 

@@ -16,7 +16,8 @@ async fn nobody_answers(base: &str) -> String {
     copying.run().await.ok();
     copying.config.api.base_url = base.parse().unwrap();
     copying.config.api.connect_timeout = Duration::from_millis(50);
-    let ran = copying.run().await;
+    let ran = tokio::time::timeout(Duration::from_secs(20), copying.run()).await;
+    let ran = ran.expect("it is given up in time");
     assert_eq!(ran.report.counts.retries, 5);
     copying.assert_mirror_equals_world();
     ran.failed(Exit::Unavailable)

@@ -95,3 +95,21 @@ fn a_failed_publishing_leaves_the_last_generation_and_nothing_else() {
     assert_eq!(before, tables(&world.lake()));
     assert_eq!(hidden(&world), [""; 0]);
 }
+
+#[test]
+fn what_can_not_be_cleared_away_is_said_before_anything_is_exchanged() {
+    let mut world = World::new();
+    world.find(&customers(0..3));
+    world.publish();
+    let before = tables(&world.lake());
+    world.find(&[with_members(1, 9)]);
+    // Where the generation that is replaced would stay.
+    let stray = world.folder().join(".lake.previous");
+    fs::write(&stray, "no folder").expect("a file");
+    world.try_publish().expect_err("it is in the way");
+    assert_eq!(before, tables(&world.lake()));
+    fs::remove_file(stray).expect("the file can be removed");
+    world.publish();
+    assert_eq!(hidden(&world), [".lake.previous"]);
+    assert_eq!(world.verify(), []);
+}

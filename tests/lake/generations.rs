@@ -386,3 +386,20 @@ fn a_reader_sees_one_generation_whenever_it_looks() {
         assert!(before.is_subset(after) && before.len() < after.len());
     }
 }
+
+#[test]
+fn whichever_file_is_lost_is_made_again() {
+    let mut world = World::new();
+    world.live_through_months();
+    let kept = tables(&world.lake());
+    let made_of_versions = kept.keys().filter(|path| {
+        let tables = ["customers_changes", "customers_history", "customers_daily"];
+        tables.iter().any(|table| path.starts_with(table))
+    });
+    for lost in made_of_versions {
+        fs::remove_file(world.lake().join(lost)).expect("a file can go");
+        world.publish();
+        assert!(tables(&world.lake()) == kept, "{}", lost.display());
+        assert_eq!(world.verify(), [], "{}", lost.display());
+    }
+}

@@ -4,6 +4,8 @@ mod changes;
 mod cookbook;
 mod crash;
 mod generations;
+#[path = "../python/mod.rs"]
+mod python;
 mod readers;
 mod schema;
 mod season;

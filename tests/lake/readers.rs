@@ -3,71 +3,32 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use crate::world::{World, customers, id, with_members};
+use crate::python::{ends_well, python_with, script};
+use crate::world::{World, customers};
 
-/// Fails where something is missing.
-const HAS_ALL: &str = "import duckdb, importlib.metadata, pandas, polars, pyarrow
+const IMPORTS: &str = "import duckdb, importlib.metadata, pandas, polars, pyarrow
 importlib.metadata.version('duckdb-cli')";
 
-/// A Python that has the programs; none where there is none and nobody said that there is.
-#[expect(
-    clippy::print_stderr,
-    reason = "a test that was left out must not look as if it had passed"
-)]
+/// A Python that has the programs.
 pub(crate) fn python() -> Option<PathBuf> {
-    if let Some(python) = std::env::var_os("READERS_PYTHON") {
-        return Some(python.into());
-    }
-    let found = Command::new("python3")
-        .args(["-c", HAS_ALL])
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    if !found {
-        eprintln!("left out: python3 lacks what tests/readers/requirements.txt names");
-    }
-    found.then(|| "python3".into())
+    python_with(IMPORTS)
 }
 
-fn start<A: AsRef<OsStr>>(python: &Path, script: &str, arguments: &[A]) -> Child {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/readers");
-    Command::new(python)
-        .arg("-B")
-        .arg(folder.join(script))
-        .args(arguments)
-        .spawn()
-        .expect("python starts")
-}
-
-fn check(script: &str, native: bool) {
+fn check(name: &str, native: bool) {
     let Some(python) = python() else { return };
     let world = world(native);
-    let status = start(&python, script, &[&world.lake()]).wait();
-    assert!(
-        status.expect("python ends").success(),
-        "{script} found a fault"
-    );
+    let reader = script(&python, name).arg(world.lake()).spawn();
+    ends_well(reader.expect("python starts"));
 }
 
-/// Several days and months, with every kind of change, and customers of whom little is known.
 fn world(native: bool) -> World {
     let mut world = World::new();
     if native {
         world.write_native_ids();
     }
-    world.at("2025-12-30T10:00:00Z").find(&customers(0..400));
-    world
-        .at("2026-01-30T10:00:00Z")
-        .find(&[with_members(7, 99)]);
-    world.publish();
-    world.at("2026-02-02T10:00:00Z").lose(&[id(3), id(4)]);
-    world.publish();
-    world.at("2026-02-03T10:00:00Z").find(&customers(390..450));
-    world.find(&customers(3..4));
-    world.publish();
-    assert_eq!(world.verify(), []);
+    world.live_through_months();
     world
 }
 
@@ -175,18 +136,10 @@ fn read_meanwhile(reader: &str) {
     world.at("2026-01-30T10:00:00Z").find(&customers(0..40));
     world.at("2026-02-03T10:00:00Z").publish();
     let stop = world.folder().join("stop");
-    let lake = world.lake();
-    let arguments = [lake.as_os_str(), stop.as_os_str(), OsStr::new(reader)];
-    let mut reader = start(&python, "read_meanwhile.py", &arguments);
-    let mut members = 1000;
-    for _ in 0..30 {
-        members += 1;
-        world.find(&[with_members(1, members)]);
-        world.publish();
-    }
+    let reader = script(&python, "read_meanwhile.py")
+        .args([world.lake(), stop.clone(), reader.into()])
+        .spawn();
+    world.publish_thirty_times();
     fs::write(stop, "").expect("a file");
-    assert!(
-        reader.wait().expect("python ends").success(),
-        "the reader found a mixture"
-    );
+    ends_well(reader.expect("python starts"));
 }

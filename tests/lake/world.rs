@@ -90,6 +90,27 @@ impl World {
         self.take_in(run.id, details);
     }
 
+    /// Several days and months, with every kind of change, and customers of whom little is known.
+    pub(crate) fn live_through_months(&mut self) {
+        self.at("2025-12-30T10:00:00Z").find(&customers(0..400));
+        self.at("2026-01-30T10:00:00Z").find(&[with_members(7, 99)]);
+        self.publish();
+        self.at("2026-02-02T10:00:00Z").lose(&[id(3), id(4)]);
+        self.publish();
+        self.at("2026-02-03T10:00:00Z").find(&customers(390..450));
+        self.find(&customers(3..4));
+        self.publish();
+        assert_eq!(self.verify(), []);
+    }
+
+    /// Thirty generations, in each of which one customer is another.
+    pub(crate) fn publish_thirty_times(&mut self) {
+        for members in 1001..=1030 {
+            self.find(&[with_members(1, members)]);
+            self.publish();
+        }
+    }
+
     fn begin(&mut self, details: Vec<(CustomerId, Settlement)>) -> Report {
         let report = Report::begin(RunId::new(), Mode::Sync, self.now);
         self.mirror.begin_run(&report).expect("a run begins");

@@ -4,6 +4,8 @@
 mod program;
 mod program_runs;
 mod publishing;
+#[path = "../python/mod.rs"]
+mod python;
 mod races;
 mod readers;
 mod refusals;

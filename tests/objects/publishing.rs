@@ -248,6 +248,37 @@ fn what_is_not_of_a_lake_is_left_alone() {
 }
 
 #[test]
+fn a_manifest_that_is_too_long_to_be_one_is_not_read() {
+    let Some(storage) = Storage::start() else {
+        return;
+    };
+    let mut world = world(&storage);
+    world.find(&customers(0..3));
+    storage.put("lake/manifest.json", &vec![b' '; (64 << 20) + 1]);
+    let error = world.try_publish().expect_err("it is none of ours");
+    assert!(error.to_string().contains("too long"), "{error}");
+}
+
+#[test]
+fn every_object_says_what_it_is() {
+    let Some(storage) = Storage::start() else {
+        return;
+    };
+    let mut world = world(&storage);
+    world.find(&customers(0..3));
+    world.publish();
+    for (name, media_type) in storage.media_types() {
+        let expected = match name.rsplit_once('.').expect("an ending").1 {
+            "parquet" => "application/vnd.apache.parquet",
+            "json" => "application/json",
+            "md" => "text/markdown; charset=utf-8",
+            _ => "text/plain; charset=utf-8",
+        };
+        assert_eq!(media_type, expected, "{name}");
+    }
+}
+
+#[test]
 fn a_lake_may_be_at_the_top_of_its_bucket() {
     let Some(storage) = Storage::start() else {
         return;

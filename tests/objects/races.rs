@@ -123,6 +123,34 @@ fn the_first_publishing_may_be_killed_too() {
 }
 
 #[test]
+fn what_goes_while_a_generation_is_sent_is_missed_before_the_manifest_names_it() {
+    let Some(storage) = Storage::start() else {
+        return;
+    };
+    let mut world = world(&storage);
+    world.publish();
+    let before = storage.manifest();
+    world.find(&[with_members(1, 99)]);
+    // The changes of the first run are kept as they are.
+    let files = named(&before).into_iter();
+    let mut kept = files.filter(|name| name.starts_with("customers_changes"));
+    let kept = format!("lake/{}", kept.next().expect("a file"));
+
+    let storage = Arc::new(Mutex::new(storage));
+    let there = Arc::clone(&storage);
+    let remove = move || {
+        let gone = || there.lock().expect("one thread").remove(&kept);
+        thread::scope(|scope| scope.spawn(gone).join()).expect("it is removed");
+    };
+    let error = at("lake-sent", remove, || world.try_publish());
+    let error = error.expect_err("a file is gone");
+    assert!(matches!(error, Error::NotAsWritten { .. }), "{error:?}");
+    assert_eq!(storage.lock().expect("one thread").manifest(), before);
+    world.publish();
+    assert_eq!(world.verify(), []);
+}
+
+#[test]
 fn who_is_overtaken_says_so_and_changes_nothing() {
     let Some(storage) = Storage::start() else {
         return;

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::process::{Child, Command};
 
-use crate::storage::{BUCKET, Storage, python, python_with_httpfs, script};
-use crate::world::{World, customers, id, with_members};
+use crate::python::{ends_well, script};
+use crate::storage::{BUCKET, Storage, python, python_with_httpfs};
+use crate::world::{World, customers};
 
 fn start(script: &mut Command, storage: &Storage, stop: Option<&Path>) -> Child {
     let url = format!("s3://{BUCKET}/lake");
@@ -13,27 +14,11 @@ fn start(script: &mut Command, storage: &Storage, stop: Option<&Path>) -> Child 
     script.spawn().expect("python starts")
 }
 
-fn ends_well(mut reader: Child) {
-    assert!(
-        reader.wait().expect("python ends").success(),
-        "the reader found a fault"
-    );
-}
-
-/// Several days and months, with every kind of change.
+/// A world of many months in this storage.
 fn publish(storage: &Storage) {
     let mut world = World::new();
     storage.hosts(&mut world);
-    world.at("2025-12-30T10:00:00Z").find(&customers(0..400));
-    world
-        .at("2026-01-30T10:00:00Z")
-        .find(&[with_members(7, 99)]);
-    world.publish();
-    world.at("2026-02-02T10:00:00Z").lose(&[id(3), id(4)]);
-    world.publish();
-    world.at("2026-02-03T10:00:00Z").find(&customers(390..450));
-    world.publish();
-    assert_eq!(world.verify(), []);
+    world.live_through_months();
 }
 
 #[test]
@@ -76,12 +61,7 @@ fn a_reader_sees_one_generation_while_others_are_published() {
         &storage,
         Some(&stop),
     );
-    let mut members = 1000;
-    for _ in 0..30 {
-        members += 1;
-        world.find(&[with_members(1, members)]);
-        world.publish();
-    }
+    world.publish_thirty_times();
     fs::write(stop, "").expect("a file");
     ends_well(reader);
 }

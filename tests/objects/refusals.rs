@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use twsync::lake::{self, Error, Refusal};
 use twsync::report::{Exit, in_one_line};
 
-use crate::storage::{Storage, cloud, location};
+use crate::storage::{Storage, cloud, location, named};
 use crate::world::{World, customers, with_members};
 
 /// A secret that must not be seen.
@@ -196,4 +196,23 @@ fn a_storage_that_overwrites_what_it_should_not() {
     }
     lake::check(&world.settings).expect("it is a place for a lake");
     assert!(storage.objects().is_empty(), "the trial is gone");
+}
+
+#[test]
+fn a_file_that_may_not_be_read_is_not_called_missing() {
+    let Some(storage) = Storage::start() else {
+        return;
+    };
+    let mut world = world();
+    storage.hosts(&mut world);
+    world.publish();
+    let [file, ..] = &named(&storage.manifest())[..] else {
+        panic!("there are files");
+    };
+    storage.order(&format!("withhold {file}"));
+    let mirror = world.folder().join("mirror.db");
+    let error = lake::verify(&world.settings, &mirror).expect_err("nothing is known of it");
+    assert!(matches!(error, Error::Bucket { .. }), "{error:?}");
+    storage.order("well");
+    assert_eq!(world.verify(), []);
 }

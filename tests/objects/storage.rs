@@ -3,17 +3,18 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 
 use object_store::aws::{AmazonS3, AmazonS3Builder};
-use object_store::{ObjectStore, ObjectStoreExt, path};
+use object_store::{Attribute, GetResult, ObjectStore, ObjectStoreExt, path};
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 use twsync::config::{Cloud, Location};
 use url::Url;
 
+use crate::python::{python_with, script};
 use crate::world::World;
 
 /// The bucket that is there.
@@ -34,27 +35,11 @@ pub(crate) struct Storage {
     runtime: Runtime,
 }
 
-/// A Python that has what the scripts need; none where there is none and nobody said that there is.
-#[expect(
-    clippy::print_stderr,
-    reason = "a test that was left out must not look as if it had passed"
-)]
+const IMPORTS: &str = "import boto3, duckdb, fsspec, moto.server, polars, pyarrow";
+
+/// A Python that has what the scripts need.
 pub(crate) fn python() -> Option<PathBuf> {
-    if let Some(python) = std::env::var_os("READERS_PYTHON") {
-        return Some(python.into());
-    }
-    let found = Command::new("python3")
-        .args([
-            "-c",
-            "import boto3, duckdb, fsspec, moto.server, polars, pyarrow",
-        ])
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    if !found {
-        eprintln!("left out: python3 lacks what tests/readers/requirements.txt names");
-    }
-    found.then(|| "python3".into())
+    python_with(IMPORTS)
 }
 
 /// A Python whose DuckDB has its extension httpfs, if anybody said where one is.
@@ -68,14 +53,6 @@ pub(crate) fn python_with_httpfs() -> Option<PathBuf> {
         eprintln!("left out: READERS_HTTPFS_PYTHON names no python");
     }
     python.map(PathBuf::from)
-}
-
-/// A script of `tests/readers`.
-pub(crate) fn script(python: &Path, name: &str) -> Command {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/readers");
-    let mut command = Command::new(python);
-    command.arg("-B").arg(folder.join(name));
-    command
 }
 
 impl Storage {
@@ -175,23 +152,41 @@ impl Storage {
     /// All that is in the bucket, by name from the lake's place on.
     pub(crate) fn objects(&self) -> BTreeMap<String, Vec<u8>> {
         self.runtime.block_on(async {
-            use futures::StreamExt as _;
             let mut found = BTreeMap::new();
-            let mut listed = self.store.list(None);
-            while let Some(object) = listed.next().await {
-                let location = object.expect("a list").location;
-                // What a console shows as a folder has no name that could be asked for.
-                if location.as_ref() == "lake" {
-                    continue;
-                }
-                let got = self.store.get(&location).await.expect("an object");
-                let bytes = got.bytes().await.expect("its bytes").to_vec();
-                let name = location.to_string();
-                let name = name.strip_prefix("lake/").unwrap_or(&name).to_owned();
+            for (name, object) in self.all().await {
+                let bytes = object.bytes().await.expect("its bytes").to_vec();
                 found.insert(name, bytes);
             }
             found
         })
+    }
+
+    /// What each object in the bucket says that it is.
+    pub(crate) fn media_types(&self) -> BTreeMap<String, String> {
+        let said = |object: &GetResult| {
+            let said = object.attributes.get(&Attribute::ContentType);
+            said.expect("a type").to_string()
+        };
+        let all = self.runtime.block_on(self.all()).into_iter();
+        all.map(|(name, object)| (name, said(&object))).collect()
+    }
+
+    async fn all(&self) -> Vec<(String, GetResult)> {
+        use futures::StreamExt as _;
+        let mut all = Vec::new();
+        let mut listed = self.store.list(None);
+        while let Some(object) = listed.next().await {
+            let location = object.expect("a list").location;
+            // What a console shows as a folder has no name that could be asked for.
+            if location.as_ref() == "lake" {
+                continue;
+            }
+            let got = self.store.get(&location).await.expect("an object");
+            let name = location.to_string();
+            let name = name.strip_prefix("lake/").unwrap_or(&name).to_owned();
+            all.push((name, got));
+        }
+        all
     }
 
     /// Puts an object, by its name in the bucket.

@@ -21,6 +21,7 @@ use twsync::sandbox::{Sandbox, TOKEN};
 /// How the program is called: in a folder of its own, with no more of an environment than is said.
 pub struct Program {
     pub folder: TempDir,
+    binary: PathBuf,
     environment: Vec<(String, String)>,
 }
 
@@ -29,6 +30,7 @@ impl Program {
     pub fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
+            binary: env!("CARGO_BIN_EXE_twsync").into(),
             environment: Vec::new(),
         }
     }
@@ -40,6 +42,12 @@ impl Program {
             .env("TWSYNC_API__TOKEN", TOKEN)
             .env("TWSYNC_PACE__REQUESTS_PER_SECOND", "1e9")
             .env("TWSYNC_PACE__BURST", "1000")
+    }
+
+    /// As this build of it.
+    pub fn built_at(mut self, binary: PathBuf) -> Self {
+        self.binary = binary;
+        self
     }
 
     /// With this variable.
@@ -60,7 +68,7 @@ impl Program {
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_twsync"));
+        let mut command = Command::new(&self.binary);
         command
             .args(arguments)
             .current_dir(self.folder.path())

@@ -5,6 +5,7 @@ its input does. A line of input tells it what to do:
 
     lose NAME       the next PUT of an object of that name is taken, and answered with 500
     refuse NAME     every PUT of an object of that name is answered with 403
+    withhold NAME   every GET of an object of that name is answered with 403
     careless NAME   requests' headers If-Match or If-None-Match, whichever is named, are not seen from now on
     guarded         signatures are checked from now on; it says a key and its secret, which may do all
     folder NAME     makes the empty object that consoles show as a folder
@@ -40,14 +41,14 @@ def say(*words):
 
 def storage(environ, start_response):
     method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-    is_put_of = lambda name: name and method == "PUT" and path.endswith("/" + name)
+    is_of = lambda it, name: name and method == it and path.endswith("/" + name)
     if "careless" in orders:
         environ.pop("HTTP_" + orders["careless"].upper().replace("-", "_"), None)
-    if is_put_of(orders.get("refuse")):
+    if is_of("PUT", orders.get("refuse")) or is_of("GET", orders.get("withhold")):
         say(method, path, "403")
         start_response("403 Forbidden", [("Content-Type", "application/xml")])
         return [b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"]
-    lost = is_put_of(orders.get("lose"))
+    lost = is_of("PUT", orders.get("lose"))
 
     def answer(status, headers, info=None):
         say(method, path, status.split()[0])

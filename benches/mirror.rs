@@ -1,7 +1,16 @@
-//! What the mirror costs. Not a test of anything else, and so left out unless asked for:
-//! `cargo nextest run --release --run-ignored only --no-capture -E 'binary(mirror_speed)'`.
-#![allow(clippy::print_stdout, reason = "numbers are what it is for")]
+//! What the mirror costs alone, without requests and without a lake: listing and settling a backfill,
+//! looking up a page, streaming everything out. It prints processor time, which others on the machine
+//! don't lengthen, and how long a page's look-up took.
+//!
+//!     mirror [CUSTOMERS]        # a million, if nothing is said
+//!
+//! With `SCATTERED` in the environment the times of creation are in no order, as ids are.
+#![allow(
+    clippy::unwrap_used,
+    reason = "what goes wrong here is to be seen, not survived"
+)]
 
+#[path = "../tests/mirror_world/mod.rs"]
 mod mirror_world;
 
 use std::time::{Duration, Instant};
@@ -9,6 +18,15 @@ use std::time::{Duration, Instant};
 use mirror_world::{World, at, id, summary};
 use twsync::customer::{Customer, Field, Interval, Summary};
 use twsync::mirror::{CustomerOrder, Error, Settled, Settlement, Verdict, VersionOrder};
+
+fn main() {
+    let customers = std::env::args().nth(1).map(|number| number.parse());
+    let customers = customers.unwrap_or(Ok(1_000_000)).unwrap();
+    let mut world = backfilled(customers);
+    look_up_pages(&world, customers);
+    verify_some(&mut world, customers);
+    stream_out(&world);
+}
 
 /// A world whose backfill is over, and how long that took.
 fn backfilled(customers: u32) -> World {
@@ -35,7 +53,7 @@ fn backfilled(customers: u32) -> World {
     let took = began.elapsed();
     world.mirror.checkpoint().unwrap();
     println!(
-        "backfill of {customers}: {took:.2?}, of which listing {listed:.2?}; the mirror takes {} MB",
+        "backfill of {customers}: {took:.2?}, of which listing {listed:.2?}; the mirror takes {} MiB",
         std::fs::metadata(world.path()).unwrap().len() >> 20
     );
     world
@@ -68,12 +86,10 @@ fn realistic(number: u32) -> Summary {
     summary
 }
 
-#[test]
-#[ignore = "it prints how long things take, and only a release build tells: see the top of this file"]
-fn a_page_of_known_customers_costs_little_to_look_up() {
-    let world = backfilled(100_000);
-    let listed = |page: u32, row: u32| (page * 100 + row) % 100_000 + 1;
-    let scattered = |page: u32, row: u32| (page * 7919 + row * 631) % 100_000 + 1;
+/// A page of known customers is looked up for every page of the list, and nothing else is when nothing is new.
+fn look_up_pages(world: &World, customers: u32) {
+    let listed = |page: u32, row: u32| (page * 100 + row) % customers + 1;
+    let scattered = |page: u32, row: u32| (page * 7919 + row * 631) % customers + 1;
     for (order, number) in [
         ("as listed", &listed as &dyn Fn(u32, u32) -> u32),
         ("scattered", &scattered),
@@ -82,46 +98,38 @@ fn a_page_of_known_customers_costs_little_to_look_up() {
             .map(|page| {
                 let ids: Vec<_> = (0..100).map(|row| id(number(page, row))).collect();
                 let began = Instant::now();
-                assert!(
-                    world
-                        .mirror
-                        .known(&ids)
-                        .unwrap()
-                        .iter()
-                        .all(Option::is_some)
-                );
-                began.elapsed()
+                let known = world.mirror.known(&ids).unwrap();
+                let took = began.elapsed();
+                assert!(known.iter().all(Option::is_some));
+                took
             })
             .collect();
         took.sort_unstable();
         println!(
-            "known of 100 ids among 100,000, {order}: median {:.1?}, best {:.1?}",
+            "known of 100 ids among {customers}, {order}: median {:.1?}, best {:.1?}",
             took[1500], took[0]
         );
     }
 }
 
-#[test]
-#[ignore = "it prints how long things take, and only a release build tells: see the top of this file"]
-fn a_million_customers_stream_out() {
-    let mut world = backfilled(1_000_000);
+fn verify_some(world: &mut World, customers: u32) {
     let began = Cpu::now();
     let alive = world.mirror.alive().unwrap();
     println!("alive of {}: {:.2?}", alive.len(), began.elapsed());
     let began = Cpu::now();
-    let details = (1..=10_000).map(|number| detail(number * 97)).collect();
+    let details: Vec<_> = (1..=customers).step_by(97).map(detail).collect();
+    let count = details.len();
     world
         .mirror
         .settle(Some(world.walk), world.run, details)
         .unwrap();
-    println!("10,000 verified unchanged: {:.2?}", began.elapsed());
+    println!("{count} verified unchanged: {:.2?}", began.elapsed());
+}
+
+fn stream_out(world: &World) {
     let reader = world.reader();
     let snapshot = reader.snapshot().unwrap();
-    for order in [
-        CustomerOrder::Row,
-        CustomerOrder::Creation,
-        CustomerOrder::Creation,
-    ] {
+    for order in [CustomerOrder::Row, CustomerOrder::Creation] {
         let began = Cpu::now();
         let mut bytes = 0;
         snapshot
@@ -131,7 +139,7 @@ fn a_million_customers_stream_out() {
             })
             .unwrap();
         println!(
-            "customers by {order:?}: {:.2?} ({bytes} bytes; peak memory {} MB)",
+            "customers by {order:?}: {:.2?} ({bytes} bytes; peak memory {} MiB)",
             began.elapsed(),
             peak()
         );
@@ -150,7 +158,7 @@ fn a_million_customers_stream_out() {
             })
             .unwrap();
         println!(
-            "{versions} versions by {order:?}: {:.2?} (peak memory {} MB)",
+            "{versions} versions by {order:?}: {:.2?} (peak memory {} MiB)",
             began.elapsed(),
             peak()
         );
@@ -165,7 +173,7 @@ fn a_million_customers_stream_out() {
     println!("faults: {:.2?}", began.elapsed());
 }
 
-/// The processor time of this process, which others on the machine don't lengthen; to 10 ms.
+/// The processor time of this process, to 10 ms.
 struct Cpu(Duration);
 
 impl Cpu {
