@@ -7,7 +7,6 @@ use twsync::command::{self, Terminal, log, process};
 use twsync::report::Exit;
 
 fn main() -> ExitCode {
-    process::share_heaps();
     process::harden();
     let (global, task) = match Cli::read() {
         Ok(said) => said,

@@ -1,4 +1,4 @@
-//! The process itself: how it keeps its memory, what must never be left of it, and how it dies.
+//! The process itself: what must never be left of it, and how it dies.
 
 use std::io::Write as _;
 use std::panic::PanicHookInfo;
@@ -6,21 +6,6 @@ use std::panic::PanicHookInfo;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
 use crate::report::Exit;
-
-/// Two heaps for all threads, before there is a second thread. The C library would give one to each
-/// thread that runs at the same time, up to eight a core, and hold on to what each ever held.
-/// Publishing starts threads for a moment, so a daemon's memory would creep up for an hour.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-#[expect(unsafe_code, reason = "the C library has no safe way to be told")]
-pub fn share_heaps() {
-    // SAFETY: it sets a number of the allocator, which locks itself for that. Where it refuses,
-    // memory is held on to as before.
-    unsafe { libc::mallopt(libc::M_ARENA_MAX, 2) };
-}
-
-/// Other C libraries have one heap.
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-pub const fn share_heaps() {}
 
 /// No core dump, which would hold secrets, and no half-living process: a panic in any thread ends
 /// all of it.
