@@ -159,6 +159,8 @@ async fn soaked() -> (Copying, Program) {
         .env("TWSYNC_LAKE__PATH", &path("lake"))
         // On a busy machine more leave between two proofs than an unattended run would believe.
         .env("TWSYNC_SYNC__DELETIONS_MAX_SHARE", "1")
+        // As config/twsync.service has it.
+        .env("MALLOC_ARENA_MAX", "2")
         .env("TWSYNC_SCHEDULE__CRON", "* * * * * *")
         .env("TWSYNC_STATUS__LISTEN", "127.0.0.1:0");
     let program = match std::env::var_os("SOAK_PROGRAM") {
