@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
-use twsync::sandbox::{Latency, Options, Place, Sandbox, TOKEN, World};
+use twsync::sandbox::{Action, Latency, On, Options, Place, Rule, Sandbox, TOKEN, World};
 
 const IN_FLIGHT_MAX: u64 = 4;
 
@@ -410,6 +410,29 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
+/// It is kept at once, not when the last answer has come that is still in the air.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_asked_for_is_kept_to_by_a_run_after_one_that_was_killed() {
+    let copy = Copy::of(world()).await;
+    let ids = copy.sandbox.world().listed_ids();
+    let faults = copy.sandbox.faults();
+    faults.add(Rule::on(On::Customer(ids[60])).does(Action::hang()));
+    faults.add(Rule::on(On::Customer(ids[61])).does(Action::throttled(Some("3600"))));
+    let mut command = copy.command(&["-qq", "--once"]);
+    command
+        .env("TWSYNC_API__REQUEST_TIMEOUT", "1h")
+        .env("FAILPOINTS", "mirror::memory-after-commit=panic(abort)");
+    let mut child = tokio::process::Command::from(command).spawn().unwrap();
+    let died = tokio::time::timeout(Duration::from_mins(1), child.wait()).await;
+    assert!(was_aborted(died.expect("it waits for an answer").unwrap()));
+
+    let before = copy.requests();
+    let output = copy.once(&[], "").await;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(75), "{said}");
+    assert_eq!(copy.requests(), before, "{said}");
+}
+
 /// A walk that has seen everybody has, though its run dies before it can say anything else.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_comes_after_a_first_run_that_died_at_its_end_is_an_arrival() {
@@ -470,6 +493,8 @@ async fn kill_nine_at_any_moment_of_later_runs_loses_nothing() {
         killed >= 10 && killed_publishing >= 1,
         "killed {killed} times, and {killed_publishing} times while it was publishing"
     );
+    // One ends what the last death left, and speaks of that time; the next looks anew.
+    copy.once_to_the_end(&RELEASED).await;
     copy.once_to_the_end(&RELEASED).await;
     let held = copy.holds().await;
     let mut living = 0;

@@ -41,6 +41,11 @@ pub(super) trait Errand {
 
     /// Takes in a group of answers: after it returns they are committed.
     async fn settle(&mut self, answers: Vec<Answered>) -> Result<(), Error>;
+
+    /// Nothing more will be asked; what is in the air may yet take its time.
+    async fn end(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// How requests fly.
@@ -79,6 +84,7 @@ impl Flight {
             if landed.is_none() {
                 return failed.map_or(Ok(()), Err);
             }
+            let was_well = failed.is_none();
             let mut answers = Vec::with_capacity(air.len() + 1);
             while let Some(joined) = landed {
                 match joined.expect("a panic ends the process before it gets here") {
@@ -90,6 +96,9 @@ impl Flight {
             if !answers.is_empty() {
                 fail::fail_point!("sync::answered");
                 errand.settle(answers).await?;
+            }
+            if was_well && failed.is_some() {
+                errand.end().await?;
             }
         }
     }

@@ -83,4 +83,9 @@ impl Errand for Round<'_, '_> {
         }
         Ok(())
     }
+
+    /// Whoever is killed now keeps to what the server has asked for all the same.
+    async fn end(&mut self) -> Result<(), Error> {
+        self.run.remember().await
+    }
 }
