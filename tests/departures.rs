@@ -5,8 +5,9 @@ mod support;
 
 use jiff::SignedDuration;
 use support::Copying;
+use twsync::mirror::Mirror;
 use twsync::report::{Exit, Grade, Mode, Outcome};
-use twsync::sandbox::{Action, Dialect, On, Options, Place, Rule, Target, World};
+use twsync::sandbox::{Action, Dialect, Items, On, Options, Place, Rule, Target, World};
 use twsync::sync::Job;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -503,4 +504,70 @@ async fn who_came_and_went_between_two_looks_is_counted_as_both() {
     copying.world().delete(copying.world().listed_ids()[50]);
     let counts = copying.run().await.ok().report.counts;
     assert_eq!((counts.added, counts.deleted), (50, 1));
+}
+
+/// What a tombstone already says is neither missing again nor a reason to hold anybody.
+#[tokio::test(flavor = "multi_thread")]
+async fn those_whom_a_list_that_is_behind_showed_again_hold_nobody() {
+    let copying = Copying::of(250).await;
+    copying.run().await.ok();
+    let ids = copying.world().listed_ids();
+    for id in &ids[..9] {
+        copying.world().delete(*id);
+    }
+    let released = Job {
+        deletions_allowed: 9,
+        ..Job::of(Mode::Sync)
+    };
+    copying.run_job(released).await.ok();
+    for id in &ids[..9] {
+        copying.world().ghost(*id);
+    }
+    assert_eq!(copying.run().await.ok().report.counts.pending, 9);
+    for id in &ids[..10] {
+        copying.world().delete(*id);
+    }
+    let ran = copying.run().await.ok();
+    let counts = ran.report.counts;
+    assert_eq!((counts.deleted, counts.held, counts.pending), (1, 0, 0));
+    copying.assert_mirror_equals_world();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_without_details_is_no_canary() {
+    let copying = Copying::of(250).await;
+    let ids = copying.world().listed_ids();
+    copying.world().ghost(ids[0]);
+    copying.run().await.ok();
+    copying.world().delete(ids[17]);
+    assert_eq!(copying.run().await.ok().report.counts.deleted, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_was_empty_once_is_no_hold_any_more_where_nothing_is_ever_proved() {
+    let options = Options {
+        world: World::new(5, 250),
+        dialect: Dialect::Limit,
+        items: Items::OnPage,
+        ..Options::default()
+    };
+    let copying = Copying::from(options).await;
+    let held = || {
+        Mirror::open(&copying.mirror_path())
+            .unwrap()
+            .held()
+            .unwrap()
+    };
+    copying.run().await.ok();
+    let ids = copying.world().listed_ids();
+    for id in &ids {
+        copying.world().unlist(*id);
+    }
+    copying.run().await.ok();
+    assert_eq!(held(), 250);
+    for id in &ids {
+        copying.world().undelete(*id);
+    }
+    copying.run().await.ok();
+    assert_eq!(held(), 0);
 }

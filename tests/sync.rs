@@ -429,6 +429,26 @@ async fn many_whose_details_fail_for_good_stop_nobody_else() {
     assert_eq!(copying.number(kept), 40);
 }
 
+/// Not though they are so many that all the others together could be no storm.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_and_more_that_always_fail_are_pending_and_no_storm() {
+    let copying = Copying::of(250).await;
+    copying.run().await.ok();
+    let ids = copying.world().listed_ids();
+    let mut failing = Vec::new();
+    for some in ids[..150].chunks(75) {
+        for id in some {
+            copying.world().set_tier(*id, "Another tier");
+            failing.push(copying.fault(Rule::on(On::Customer(*id)).does(Action::status(500))));
+        }
+        copying.run().await.ok();
+    }
+    let ran = copying.run().await.ok();
+    assert_eq!(ran.report.outcome, Some(Outcome::Done));
+    assert_eq!(ran.report.counts.pending, 150);
+    ran.warned("still fail");
+}
+
 /// A change that the next list shows all the same was only seen early.
 #[tokio::test(flavor = "multi_thread")]
 async fn only_what_the_list_cannot_show_counts_as_hidden_by_it() {

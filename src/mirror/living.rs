@@ -47,7 +47,8 @@ pub(super) fn last_verified(
 /// The rows of all customers that have been seen alive since they were last found deleted: the
 /// living, and those that a list showed and whose details are still to be fetched.
 pub(super) fn sighted(connection: &Connection) -> rusqlite::Result<RoaringBitmap> {
-    let queued = "SELECT row FROM detail_queue WHERE listed IS NOT NULL";
+    // One that came back counts from when its details say so: the list may have been behind.
+    let queued = "SELECT row FROM detail_queue WHERE listed IS NOT NULL AND reason <> 1";
     Ok(alive(connection)? | rows(connection, queued)?)
 }
 
@@ -103,6 +104,19 @@ pub(super) fn ids(
         found.extend(id.map(|id| (row, id)));
     }
     Ok(found)
+}
+
+/// Whoever was listed again after it had been marked deleted, and is not among these rows, is asked for
+/// no more.
+pub(super) fn not_returned(
+    connection: &Connection,
+    listed: &RoaringBitmap,
+) -> rusqlite::Result<()> {
+    let returned = rows(connection, "SELECT row FROM detail_queue WHERE reason = 1")?;
+    for row in returned - listed {
+        super::queue::remove(connection, row)?;
+    }
+    Ok(())
 }
 
 /// Of these rows, those that were unlisted no longer are. Answers how many.

@@ -240,6 +240,14 @@ impl Mirror {
         self.writing("relisted", |connection| living::relisted(connection, rows))
     }
 
+    /// Of those that are queued because a list showed them again, the ones that a proved list (`rows`)
+    /// does not show are asked for no more: their tombstones stand.
+    pub fn not_returned(&mut self, rows: &RoaringBitmap) -> Result<(), Error> {
+        self.writing("relisted", |connection| {
+            living::not_returned(connection, rows)
+        })
+    }
+
     /// The next `most` customers whose details are to be fetched, the most urgent first, after
     /// `after`: new, returned, changed, then those that were asked for; in the same order after all
     /// of them those that were asked for in vain before.
@@ -257,7 +265,7 @@ impl Mirror {
         })
     }
 
-    /// Deletions that the newest run which came to decide on them held back.
+    /// Deletions that wait for somebody's decision.
     pub fn held(&self) -> Result<u64, Error> {
         self.reading(runs::held)
     }

@@ -147,7 +147,7 @@ pub struct Standing {
     pub rejected: u64,
     /// How many customers wait for their details, by reason; reasons without any are left out.
     pub queued: Vec<(Reason, u64)>,
-    /// Deletions that the newest finished run held back.
+    /// Deletions that wait for somebody's decision.
     pub held: u64,
     /// When the details of the living customer that was verified longest ago were verified.
     pub oldest_verified_at: Option<Timestamp>,

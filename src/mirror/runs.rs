@@ -109,15 +109,22 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Report>> {
         .collect()
 }
 
-/// Deletions that the newest run which came to decide on them held back. One that a walk without a
-/// proof left to another, or that was cut short before, has decided nothing.
+/// Deletions that wait for somebody's decision: those that the newest run to decide on them under a
+/// proof held back; or all, while the newest list is suddenly empty and proves nothing.
 pub(super) fn held(connection: &Connection) -> rusqlite::Result<u64> {
     connection
         .prepare_cached(
-            "SELECT coalesce((SELECT held FROM runs
-             WHERE mode <> 'refresh'
-               AND (held > 0 OR (grade = 'complete' AND outcome IN ('done', 'held')))
-             ORDER BY id DESC LIMIT 1), 0)",
+            "SELECT coalesce(
+                (SELECT nullif(held, 0) FROM
+                    (SELECT held, grade FROM runs
+                     WHERE mode <> 'refresh' AND outcome IN ('done', 'held')
+                     ORDER BY id DESC LIMIT 1)
+                 WHERE grade <> 'complete'),
+                (SELECT held FROM runs
+                 WHERE mode <> 'refresh' AND grade = 'complete'
+                   AND (held > 0 OR outcome IN ('done', 'held'))
+                 ORDER BY id DESC LIMIT 1),
+                0)",
         )?
         .query_row([], |row| count_at(row, 0))
 }

@@ -98,32 +98,39 @@ impl Run<'_> {
 
 /// When the last run began that came to ask for old details.
 fn last_run(mirror: &mirror::Mirror) -> Result<Option<Timestamp>, mirror::Error> {
-    let came_to_it = |run: &Report| {
-        run.mode != Mode::Refresh && matches!(run.outcome, Some(Outcome::Done | Outcome::Held))
-    };
+    let came_to_it = |run: &Report| run.mode != Mode::Refresh && came_to_its_end(run);
     let runs = mirror.last_runs(RUNS_LOOKED_AT)?;
     Ok(runs.into_iter().find(came_to_it).map(|run| run.started_at))
 }
 
 /// When the first of the runs began that were to ask for everyone's details again and of which none
-/// came to its end since; `this` run not counted. One that only never came to agree with itself
-/// about the list did come to its end, and so did one that was told what a person has to decide.
+/// came to its end since, nor any other but a refresh; `this` run not counted.
 pub(super) fn full_since(
     mirror: &mirror::Mirror,
     this: RunId,
 ) -> Result<Option<Timestamp>, mirror::Error> {
     let runs = mirror.last_runs(RUNS_LOOKED_AT)?;
-    let unfinished = runs
+    let walking = runs
         .into_iter()
-        .filter(|run| run.id != this)
-        .take_while(|run| !matches!(run.outcome, Some(Outcome::Done | Outcome::Held)));
-    let cut_short = unfinished.filter(|run| run.mode == Mode::Full && !never_agreed(run));
+        .filter(|run| run.id != this && run.mode != Mode::Refresh);
+    let cut_short = walking
+        .take_while(|run| !came_to_its_end(run))
+        .filter(|run| run.mode == Mode::Full);
     Ok(cut_short.last().map(|run| run.started_at))
 }
 
-fn never_agreed(run: &Report) -> bool {
-    let reason = run.reason.as_deref();
-    reason.is_some_and(|reason| reason.starts_with(KEPT_CHANGING))
+/// Whether nothing cut it short. One that only never came to agree with itself about the list did
+/// all that it could, and so did one that waits for what a person has to decide.
+fn came_to_its_end(run: &Report) -> bool {
+    let never_agreed = || {
+        let reason = run.reason.as_deref();
+        reason.is_some_and(|reason| reason.starts_with(KEPT_CHANGING))
+    };
+    match run.outcome {
+        Some(Outcome::Done | Outcome::Held) => true,
+        Some(Outcome::Partial) => never_agreed(),
+        Some(Outcome::Failed) | None => false,
+    }
 }
 
 /// From one instant to a later one; nothing where the clock was set back.

@@ -40,13 +40,20 @@ impl Errand for Hearing {
 impl Run<'_> {
     /// Asks for those that a complete walk shows to be gone, and marks deleted who is.
     pub(super) async fn depart(&mut self, walked: &Walked, allowed: u64) -> Result<(), Error> {
-        let listed = walked.listed.clone();
-        self.store
-            .with(move |mirror| mirror.relisted(&listed))
-            .await?;
+        let mut listed = walked.listed.clone();
         let Verdict::Complete(proved) = &walked.verdict else {
+            self.store
+                .with(move |mirror| mirror.relisted(&listed))
+                .await?;
             return self.hold_if_suddenly_empty(walked).await;
         };
+        listed -= &proved.departed;
+        self.store
+            .with(move |mirror| {
+                mirror.relisted(&listed)?;
+                mirror.not_returned(&listed)
+            })
+            .await?;
         let canary = self.canary(walked, proved).await?;
         let gone = self.unlisted_who_are_gone(canary, walked.id).await?;
         let suspects = self.suspects(walked, proved, &gone, allowed).await?;
@@ -177,15 +184,23 @@ impl Run<'_> {
         ));
     }
 
-    /// A customer of whom the server must know, since its list has just shown it: on page 1, where the
-    /// proof has somebody there. None where the proof has nobody at all.
+    /// A customer of whom the server must know, since its list has just shown it: one whose details came
+    /// in this run, else one on page 1 who is not known to be without, else anybody whom the proof has.
+    /// None where it has nobody at all.
     async fn canary(
         &mut self,
         walked: &Walked,
         proved: &Complete,
     ) -> Result<Option<(u32, CustomerId)>, Error> {
-        let on_page_1 = (&walked.just_listed & &proved.living).min();
-        let Some(row) = on_page_1.or_else(|| proved.living.min()) else {
+        let queued = self.store.with(|mirror| mirror.queued()).await?;
+        let on_page_1 = &walked.just_listed & &proved.living;
+        let best = [
+            &self.verified & &proved.living,
+            &on_page_1 - &queued,
+            &proved.living - &queued,
+            proved.living.clone(),
+        ];
+        let Some(row) = best.iter().find_map(RoaringBitmap::min) else {
             return Ok(None);
         };
         let one = RoaringBitmap::from_iter([row]);

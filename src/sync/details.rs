@@ -13,7 +13,7 @@ use super::round::Round;
 use super::store::Store;
 use super::walk::{Walk, Walked};
 use super::{Error, Run};
-use crate::api::{Answer, Details};
+use crate::api::{self, Answer, Details};
 use crate::customer::CustomerId;
 use crate::mirror::{DueKey, Effect, Old, Op, QueueKey, Reason, Settled, Settlement};
 use crate::report::Stage;
@@ -38,18 +38,21 @@ enum Source {
 /// Which places of the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Places {
-    /// All.
-    All,
     /// Those that the list put there (new, returned, changed) and that were not asked for in vain
     /// before.
     Fresh,
+    /// All that were not asked for in vain before.
+    First,
+    /// Those that were.
+    Again,
 }
 
 impl Places {
     fn include(self, key: QueueKey) -> bool {
         match self {
-            Self::All => true,
             Self::Fresh => !key.again && key.reason < Reason::Refresh,
+            Self::First => !key.again,
+            Self::Again => key.again,
         }
     }
 }
@@ -74,6 +77,20 @@ impl Run<'_> {
         let queued = self.store.with(|mirror| mirror.queue_len()).await?;
         self.live.begin(Stage::Details, queued);
         self.fetch(Waiting::queued(places), walk).await
+    }
+
+    /// Fetches those who were asked for in vain by earlier runs. They may be many, and never answer:
+    /// that is no reason for the run to fail.
+    pub(super) async fn fetch_again(&mut self) -> Result<(), Error> {
+        match self.fetch_queued(Places::Again, None).await {
+            Err(Error::Api(api::Error::Unavailable { what, .. })) => {
+                self.warn(format!(
+                    "those whose details never came before still fail: {what}"
+                ));
+                Ok(())
+            }
+            done => done,
+        }
     }
 
     /// Fetches those whom the list showed to be new or changed, and were not asked for yet; not
@@ -137,14 +154,14 @@ impl Run<'_> {
         let id = self.report.id;
         for one in &settled {
             match one.outcome {
-                Settlement::Found(_) => {
+                Settlement::Found(_) | Settlement::Unlisted(_) => {
                     self.verified.insert(one.row);
                     continue;
                 }
                 Settlement::Inaccessible { .. } => self.report.counts.inaccessible += 1,
                 Settlement::Rejected(_) => self.report.counts.rejected += 1,
                 Settlement::FromSummary { .. } | Settlement::Pending { .. } => {}
-                _ => continue,
+                Settlement::Deleted { .. } => continue,
             }
             self.in_vain.insert(one.row);
         }
@@ -192,7 +209,13 @@ impl Waiting {
 
     /// Those in these places of the queue, in its order.
     pub(super) fn queued(places: Places) -> Self {
-        Self::from(Source::Queue(places, None))
+        let before_again = QueueKey {
+            again: true,
+            reason: Reason::New,
+            row: 0,
+        };
+        let after = (places == Places::Again).then_some(before_again);
+        Self::from(Source::Queue(places, after))
     }
 
     fn from(source: Source) -> Self {
@@ -317,6 +340,7 @@ fn settlement(row: u32, details: Details, reason: Option<Reason>, is_sighting: b
             why: "the list shows it again, its details answer 404".to_owned(),
         },
         Answer::NotFound => kept("its details answer 404".to_owned()),
+        Answer::Failed(why) if reason == Some(Reason::Returned) => Settlement::Pending { why },
         Answer::Failed(why) => kept(why),
     };
     Settled {

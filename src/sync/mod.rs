@@ -167,8 +167,9 @@ impl<'a> Run<'a> {
         if job.mode == Mode::Full {
             self.queue_everyone().await?;
         }
-        self.fetch_queued(Places::All, None).await?;
+        self.fetch_queued(Places::First, None).await?;
         self.fetch_due().await?;
+        self.fetch_again().await?;
         self.end_walk(&walked).await?;
         self.conclude(&walked);
         Ok(())
@@ -293,8 +294,8 @@ impl<'a> Run<'a> {
     /// What can only be said at the end of a run that nothing cut short.
     fn conclude(&mut self, walked: &Walked) {
         self.report.counts.unchanged = (&walked.listed - &self.touched).len();
-        if walked.grade == Grade::Partial && self.report.reason.is_none() {
-            self.report.reason = Some(format!(
+        if walked.grade == Grade::Partial {
+            self.report.ended_by(format!(
                 "{KEPT_CHANGING}: {} passes did not agree, and nothing was proved",
                 walked.passes
             ));

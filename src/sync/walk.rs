@@ -78,7 +78,7 @@ impl Run<'_> {
                 Step::Together { pass, pages } => self.ask_together(&mut walk, pass, pages).await?,
                 Step::Details if self.rehearsing => return Ok(self.arrive(walk, verdict)),
                 Step::Details => {
-                    self.fetch_queued(Places::All, Some(&mut walk)).await?;
+                    self.fetch_queued(Places::First, Some(&mut walk)).await?;
                     walk.passes.details_asked();
                 }
                 Step::Done => return Ok(self.arrive(walk, verdict)),
