@@ -2,10 +2,9 @@
 
 mod support;
 
-use support::Copying;
-use twsync::report::{Grade, Mode};
+use support::{Copying, within};
+use twsync::report::Grade;
 use twsync::sandbox::{Order, Place};
-use twsync::sync::Job;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_new_costs_a_request_a_page() {
@@ -153,10 +152,7 @@ async fn a_walk_that_was_cut_short_anywhere_costs_no_more() {
         for _ in 0..15 {
             copying.world().insert(Place::Tail);
         }
-        let job = Job {
-            requests_max: Some(cut),
-            ..Job::of(Mode::Sync)
-        };
+        let job = within(cut);
         let first = copying.run_job(job).await;
         let second = copying.run().await.ok();
         let (pages, theirs) = (12, 3);

@@ -1,14 +1,12 @@
-//! Who is marked deleted, who is held back, who is kept: nobody leaves the mirror by a mistake of the
-//! server's.
+//! Who is marked deleted, and who is kept: nobody leaves the mirror by a mistake of the server's. Who
+//! waits for a person's decision is in `holds.rs`.
 
 mod support;
 
 use jiff::SignedDuration;
-use support::Copying;
-use twsync::mirror::Mirror;
-use twsync::report::{Exit, Grade, Mode, Outcome};
-use twsync::sandbox::{Action, Dialect, Items, On, Options, Place, Rule, Target, World};
-use twsync::sync::Job;
+use support::{Copying, releasing, within};
+use twsync::report::{Exit, Grade};
+use twsync::sandbox::{Action, On, Place, Rule, Target};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -33,65 +31,6 @@ async fn who_left_is_confirmed_and_keeps_its_last_values() {
     assert_eq!(
         copying.text(&interval).unwrap(),
         "2026-11-01T12:00:00.000000Z to 2026-11-01T13:00:00.000000Z"
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn many_departures_at_once_are_held_until_somebody_says_so() {
-    let copying = Copying::of(250).await;
-    copying.run().await.ok();
-    for id in copying.world().listed_ids().into_iter().take(9) {
-        copying.world().delete(id);
-    }
-    let ran = copying.run().await.ok();
-    assert_eq!(ran.report.outcome, Some(Outcome::Held));
-    assert_eq!((ran.report.counts.held, ran.report.counts.deleted), (9, 0));
-    assert_eq!(
-        copying.number("SELECT count(*) FROM customers WHERE deleted_at IS NULL"),
-        250
-    );
-    let some = Job {
-        deletions_allowed: 4,
-        ..Job::of(Mode::Sync)
-    };
-    let ran = copying.run_job(some).await.ok();
-    assert_eq!((ran.report.counts.held, ran.report.counts.deleted), (5, 4));
-    let ran = copying.run().await.ok();
-    assert_eq!(
-        (ran.report.outcome, ran.report.counts.deleted),
-        (Some(Outcome::Held), 0),
-        "few enough to go unasked by now, but nobody has decided on them"
-    );
-    let rest = Job {
-        deletions_allowed: 5,
-        ..Job::of(Mode::Sync)
-    };
-    let ran = copying.run_job(rest).await.ok();
-    assert_eq!(
-        (ran.report.outcome, ran.report.counts.deleted),
-        (Some(Outcome::Done), 5)
-    );
-    copying.assert_mirror_equals_world();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_list_that_is_suddenly_empty_is_held_in_the_other_dialect_too() {
-    let world = World::new(5, 250);
-    let options = Options {
-        world,
-        dialect: Dialect::Limit,
-        ..Options::default()
-    };
-    let copying = Copying::from(options).await;
-    copying.run().await.ok();
-    for id in copying.world().listed_ids() {
-        copying.world().unlist(id);
-    }
-    assert_eq!(copying.rehearse().await.held, 250);
-    let ran = copying.run().await.ok();
-    assert_eq!(
-        (ran.report.outcome, ran.report.counts.held),
-        (Some(Outcome::Held), 250)
     );
 }
 
@@ -122,10 +61,7 @@ async fn a_budget_counts_canaries_and_retries_too() {
         }
         let busy = Rule::on(On::Any).times(3).does(Action::status(503));
         copying.fault(busy);
-        let job = Job {
-            requests_max: Some(most),
-            ..Job::of(Mode::Sync)
-        };
+        let job = within(most);
         let ran = copying.run_job(job).await;
         let sent = ran.lists + ran.details;
         assert!(sent <= most, "{sent} requests instead of {most}");
@@ -140,30 +76,6 @@ async fn a_budget_counts_canaries_and_retries_too() {
         ended > 2,
         "most of these budgets are too small, and not all"
     );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_list_that_is_suddenly_empty_deletes_nobody() {
-    let copying = Copying::of(3).await;
-    copying.run().await.ok();
-    for id in copying.world().listed_ids() {
-        copying.world().delete(id);
-    }
-    let ran = copying.run().await.ok();
-    assert_eq!(
-        (ran.report.outcome, ran.report.counts.held),
-        (Some(Outcome::Held), 3)
-    );
-    assert_eq!(
-        copying.number("SELECT count(*) FROM customers WHERE deleted_at IS NULL"),
-        3
-    );
-    let all = Job {
-        deletions_allowed: 3,
-        ..Job::of(Mode::Sync)
-    };
-    assert_eq!(copying.run_job(all).await.ok().report.counts.deleted, 3);
-    copying.assert_mirror_equals_world();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -225,10 +137,7 @@ async fn who_was_held_back_went_after_it_was_last_seen() {
         copying.run().await.ok();
         copying.later(HOUR);
     }
-    let released = Job {
-        deletions_allowed: 9,
-        ..Job::of(Mode::Sync)
-    };
+    let released = releasing(9);
     let ran = copying.run_job(released).await.ok();
     assert_eq!(ran.report.counts.deleted, 9);
     // Its details came at 12:00; at 13:00 the list was proved to be without it.
@@ -262,10 +171,7 @@ async fn who_was_pending_is_counted_and_went_after_it_was_last_seen() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_was_listed_and_left_before_its_details_came_is_no_customer_of_a_proved_copy() {
     let copying = Copying::of(60).await;
-    let cut = Job {
-        requests_max: Some(11),
-        ..Job::of(Mode::Sync)
-    };
+    let cut = within(11);
     copying.run_job(cut).await;
     copying.later(2 * HOUR);
     let gone = copying.world().listed_ids()[50];
@@ -284,10 +190,7 @@ async fn departures_get_on_under_a_small_budget() {
     for id in copying.world().listed_ids().into_iter().take(4) {
         copying.world().delete(id);
     }
-    let small = Job {
-        requests_max: Some(4),
-        ..Job::of(Mode::Sync)
-    };
+    let small = within(4);
     for _ in 0..4 {
         copying.run_job(small.clone()).await;
     }
@@ -368,109 +271,12 @@ async fn those_whose_details_never_come_do_not_keep_the_missing_from_being_asked
     copying.run().await.ok();
     copying.world().delete(ids[3]);
     let (pages, canary) = (3, 1);
-    let small = Job {
-        requests_max: Some(pages + 1 + canary),
-        ..Job::of(Mode::Sync)
-    };
+    let small = within(pages + 1 + canary);
     let ran = copying.run_job(small).await;
     assert_eq!(ran.report.counts.deleted, 1);
     let again = copying.run().await.ok();
     assert_eq!(again.report.counts.pending, 10);
     assert_eq!(again.details, 10, "they may answer one day");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nobody_who_lived_unlisted_is_marked_deleted_under_a_hold() {
-    let copying = Copying::of(120).await;
-    copying.run().await.ok();
-    let ids = copying.world().listed_ids();
-    for id in &ids[..3] {
-        copying.world().unlist(*id);
-    }
-    assert_eq!(copying.run().await.ok().report.counts.unlisted, 3);
-    // As another tenant's credentials would show it.
-    for id in &ids {
-        copying.world().delete(*id);
-    }
-    let counts = copying.run().await.ok().report.counts;
-    assert_eq!((counts.deleted, counts.held), (0, 120));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn those_who_lived_unlisted_leave_within_the_same_bounds_as_all() {
-    let copying = Copying::of(120).await;
-    copying.run().await.ok();
-    let ids = copying.world().listed_ids();
-    for id in &ids[..9] {
-        copying.world().unlist(*id);
-    }
-    let released = Job {
-        deletions_allowed: 9,
-        ..Job::of(Mode::Sync)
-    };
-    let counts = copying.run_job(released.clone()).await.ok().report.counts;
-    assert_eq!(counts.unlisted, 9);
-    for id in &ids[..9] {
-        copying.world().delete(*id);
-    }
-    let counts = copying.run().await.ok().report.counts;
-    assert_eq!((counts.deleted, counts.held), (0, 9));
-    let counts = copying.run_job(released).await.ok().report.counts;
-    assert_eq!((counts.deleted, counts.held), (9, 0));
-    copying.assert_mirror_equals_world();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_hold_stands_whatever_becomes_of_the_runs_after_it() {
-    let copying = Copying::of(250).await;
-    copying.run().await.ok();
-    let ids = copying.world().listed_ids();
-    for id in &ids[..9] {
-        copying.world().delete(*id);
-    }
-    copying.run().await.ok();
-    let some = Job {
-        deletions_allowed: 4,
-        ..Job::of(Mode::Sync)
-    };
-    assert_eq!(copying.run_job(some).await.ok().report.counts.held, 5);
-    // One that proves nothing decides nothing.
-    let stale = copying.fault(Rule::on(On::List).does(Action::add_header("age", "50")));
-    let ran = copying.run().await.ok();
-    assert_eq!(ran.report.grade, Some(Grade::Converged));
-    stale.lift();
-    let counts = copying.run().await.ok().report.counts;
-    assert_eq!((counts.deleted, counts.held), (0, 5));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_hold_stands_though_its_run_was_cut_short_and_both_are_told() {
-    let mut copying = Copying::of(250).await;
-    copying.config.sync.max_detail_age = std::time::Duration::from_hours(1);
-    copying.run().await.ok();
-    copying.later(2 * HOUR);
-    let ids = copying.world().listed_ids();
-    for id in &ids[..6] {
-        copying.world().delete(*id);
-    }
-    let cut = Job {
-        requests_max: Some(20),
-        ..Job::of(Mode::Sync)
-    };
-    let report = copying.run_job(cut).await.report;
-    assert_eq!(
-        (report.outcome, report.counts.held),
-        (Some(Outcome::Partial), 6)
-    );
-    let reason = report.reason.expect("why it ended");
-    assert!(
-        reason.contains("budget") && reason.contains("held back"),
-        "{reason}"
-    );
-    copying.world().undelete(ids[0]);
-    copying.later(2 * HOUR);
-    let counts = copying.run().await.ok().report.counts;
-    assert_eq!((counts.deleted, counts.held), (0, 5));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -495,42 +301,12 @@ async fn a_list_that_is_behind_brings_nobody_back_to_life() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_came_and_went_between_two_looks_is_counted_as_both() {
     let copying = Copying::of(60).await;
-    let cut = Job {
-        requests_max: Some(11),
-        ..Job::of(Mode::Sync)
-    };
+    let cut = within(11);
     copying.run_job(cut).await;
     copying.later(2 * HOUR);
     copying.world().delete(copying.world().listed_ids()[50]);
     let counts = copying.run().await.ok().report.counts;
     assert_eq!((counts.added, counts.deleted), (50, 1));
-}
-
-/// What a tombstone already says is neither missing again nor a reason to hold anybody.
-#[tokio::test(flavor = "multi_thread")]
-async fn those_whom_a_list_that_is_behind_showed_again_hold_nobody() {
-    let copying = Copying::of(250).await;
-    copying.run().await.ok();
-    let ids = copying.world().listed_ids();
-    for id in &ids[..9] {
-        copying.world().delete(*id);
-    }
-    let released = Job {
-        deletions_allowed: 9,
-        ..Job::of(Mode::Sync)
-    };
-    copying.run_job(released).await.ok();
-    for id in &ids[..9] {
-        copying.world().ghost(*id);
-    }
-    assert_eq!(copying.run().await.ok().report.counts.pending, 9);
-    for id in &ids[..10] {
-        copying.world().delete(*id);
-    }
-    let ran = copying.run().await.ok();
-    let counts = ran.report.counts;
-    assert_eq!((counts.deleted, counts.held, counts.pending), (1, 0, 0));
-    copying.assert_mirror_equals_world();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -541,33 +317,4 @@ async fn a_customer_without_details_is_no_canary() {
     copying.run().await.ok();
     copying.world().delete(ids[17]);
     assert_eq!(copying.run().await.ok().report.counts.deleted, 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_list_that_was_empty_once_is_no_hold_any_more_where_nothing_is_ever_proved() {
-    let options = Options {
-        world: World::new(5, 250),
-        dialect: Dialect::Limit,
-        items: Items::OnPage,
-        ..Options::default()
-    };
-    let copying = Copying::from(options).await;
-    let held = || {
-        Mirror::open(&copying.mirror_path())
-            .unwrap()
-            .held()
-            .unwrap()
-    };
-    copying.run().await.ok();
-    let ids = copying.world().listed_ids();
-    for id in &ids {
-        copying.world().unlist(*id);
-    }
-    copying.run().await.ok();
-    assert_eq!(held(), 250);
-    for id in &ids {
-        copying.world().undelete(*id);
-    }
-    copying.run().await.ok();
-    assert_eq!(held(), 0);
 }

@@ -1,12 +1,13 @@
-//! What a run promises: the mirror equals the world, at the price that was said, and it knows it.
+//! What a run promises: the mirror equals the world, at the price that was said, and it knows it. What
+//! becomes of one that was cut short is in `resume.rs`.
 
 mod support;
 
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use support::Copying;
-use twsync::report::{Exit, Grade, Mode, Outcome};
+use support::{Copying, within};
+use twsync::report::{Grade, Mode, Outcome};
 use twsync::sandbox::{Action, Dialect, Items, On, Options, Order, Place, Rule, Target, World};
 use twsync::sync::Job;
 
@@ -36,10 +37,7 @@ async fn a_total_that_is_capped_proves_nothing_wherever_the_walk_is_cut() {
             .does(Action::pages(serde_json::json!(2)))
             .does(Action::has_next(true));
         copying.sandbox.faults().add(capped);
-        let job = Job {
-            requests_max: Some(cut),
-            ..Job::of(Mode::Sync)
-        };
+        let job = within(cut);
         copying.run_job(job).await;
         let ran = copying.run().await;
         assert_ne!(ran.report.grade, Some(Grade::Complete), "cut after {cut}");
@@ -171,81 +169,6 @@ async fn those_whose_details_never_come_keep_nobody_else_from_being_asked_for() 
     assert_eq!(copying.number(changed), 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_budget_is_kept_to_the_request_and_the_next_run_goes_on() {
-    let copying = Copying::of(250).await;
-    let mut asked = 0;
-    for _ in 0..5 {
-        let job = Job {
-            requests_max: Some(60),
-            ..Job::of(Mode::Sync)
-        };
-        let ran = copying.run_job(job).await;
-        asked += ran.lists + ran.details;
-        match ran.error {
-            Some(error) => {
-                assert_eq!(error.exit(), Exit::Partial);
-                assert_eq!(ran.lists + ran.details, 60);
-                assert_eq!(ran.report.outcome, Some(Outcome::Partial));
-            }
-            None => assert_eq!(ran.report.grade, Some(Grade::Complete)),
-        }
-    }
-    assert_eq!(asked, 4 + 250, "nothing was asked twice");
-    copying.assert_mirror_equals_world();
-    assert_eq!(
-        copying.number("SELECT count(*) FROM customer_versions WHERE op = 'baseline'"),
-        250
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_was_cut_short_and_the_one_that_takes_it_up_count_together_what_there_is() {
-    let copying = Copying::of(250).await;
-    copying.run().await.ok();
-    for id in copying.world().listed_ids().into_iter().take(20) {
-        copying.world().set_tier(id, "Another tier");
-    }
-    for _ in 0..10 {
-        copying.world().insert(Place::Tail);
-    }
-    let (mut added, mut changed, mut runs) = (0, 0, 0);
-    let unchanged = loop {
-        runs += 1;
-        let job = Job {
-            requests_max: Some(20),
-            ..Job::of(Mode::Sync)
-        };
-        let ran = copying.run_job(job).await;
-        added += ran.report.counts.added;
-        changed += ran.report.counts.changed;
-        if ran.error.is_none() {
-            break ran.report.counts.unchanged;
-        }
-    };
-    assert_eq!(runs, 2, "the second takes up the walk of the first");
-    assert_eq!((added, changed, unchanged), (10, 20, 230));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn full_that_was_cut_short_asks_for_the_rest_and_for_nobody_twice() {
-    let copying = Copying::of(120).await;
-    copying.run().await.ok();
-    let mut details = 0;
-    for _ in 0..4 {
-        let job = Job {
-            requests_max: Some(50),
-            ..Job::of(Mode::Full)
-        };
-        let ran = copying.run_job(job).await;
-        details += ran.details;
-        if ran.error.is_none() {
-            break;
-        }
-    }
-    assert_eq!(details, 120);
-}
-
 /// Until a walk has seen all customers, nobody knows of one who is new whether it was there before.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_was_missed_by_a_first_look_that_proved_nothing_is_no_arrival() {
@@ -266,67 +189,6 @@ async fn who_was_missed_by_a_first_look_that_proved_nothing_is_no_arrival() {
         ))
     };
     assert_eq!((of("baseline"), of("insert")), (250, 1));
-    copying.assert_mirror_equals_world();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_cache_answers_proves_nothing_and_neither_after_a_restart() {
-    let copying = Copying::of(250).await;
-    let stale = Rule::on(On::List)
-        .times(3)
-        .does(Action::add_header("age", "7"));
-    copying.sandbox.faults().add(stale);
-    let job = Job {
-        requests_max: Some(10),
-        ..Job::of(Mode::Sync)
-    };
-    let cut = copying.run_job(job).await;
-    assert!(
-        cut.warnings.iter().any(|warning| warning.contains("cache")),
-        "{:?}",
-        cut.warnings
-    );
-    let ran = copying.run().await.ok();
-    assert_eq!(ran.report.grade, Some(Grade::Complete));
-    assert!(
-        cut.lists + ran.lists >= 3 + 3,
-        "a pass of a cache's and one that counts"
-    );
-    copying.assert_mirror_equals_world();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_old_walk_is_begun_anew_and_its_queue_stands() {
-    let copying = Copying::of(250).await;
-    let job = Job {
-        requests_max: Some(100),
-        ..Job::of(Mode::Sync)
-    };
-    copying.run_job(job).await;
-    copying.later(HOUR + HOUR);
-    let ran = copying.run().await.ok();
-    assert_eq!(ran.details - ran.report.counts.reverified, 250 - 96);
-    assert_eq!(ran.report.grade, Some(Grade::Complete));
-    copying.assert_mirror_equals_world();
-}
-
-/// What counts is when it was cut short, not how long its details had been taking until then.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_walk_whose_details_took_hours_is_taken_up_like_any_other() {
-    let copying = Copying::of(250).await;
-    let hands = copying.hands.clone();
-    let slow = Action::before(move |_| hands.pass(Duration::from_mins(2)));
-    let slow = copying.fault(Rule::on(On::Detail).does(slow));
-    let job = Job {
-        requests_max: Some(4 + 200),
-        ..Job::of(Mode::Sync)
-    };
-    copying.run_job(job).await;
-    slow.lift();
-    copying.later(HOUR / 2);
-    let ran = copying.run().await.ok();
-    assert_eq!((ran.lists, ran.details), (0, 50));
-    assert_eq!(ran.report.grade, Some(Grade::Complete));
     copying.assert_mirror_equals_world();
 }
 
@@ -353,32 +215,9 @@ async fn an_age_that_cannot_be_held_is_said_at_the_start_and_as_soon_as_anybody_
     let mut copying = Copying::of(250).await;
     copying.config.sync.reverify_max = 1;
     for _ in 0..2 {
-        let job = Job {
-            requests_max: Some(4),
-            ..Job::of(Mode::Sync)
-        };
+        let job = within(4);
         copying.run_job(job).await.warned("max_detail_age");
     }
-}
-
-/// What there is to ask again is no reason to walk the list again.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_was_cut_short_after_its_walk_is_taken_up_there() {
-    let mut copying = Copying::of(250).await;
-    copying.config.sync.max_detail_age = Duration::from_hours(24);
-    copying.run().await.ok();
-    copying.later(48 * HOUR);
-    let job = Job {
-        requests_max: Some(100),
-        ..Job::of(Mode::Sync)
-    };
-    let (mut lists, mut details) = (0, 0);
-    for _ in 0..3 {
-        let ran = copying.run_job(job.clone()).await;
-        lists += ran.lists;
-        details += ran.details;
-    }
-    assert_eq!((lists, details), (3, 250));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -390,22 +229,6 @@ async fn full_asks_for_nobody_twice() {
     }
     assert_eq!(copying.run_job(Job::of(Mode::Full)).await.ok().details, 250);
     copying.assert_mirror_equals_world();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn full_comes_to_its_end_though_the_list_never_does() {
-    let mut copying = Copying::ordered(250, Order::Unstable).await;
-    copying.config.sync.max_passes = 1;
-    copying.run().await.ok();
-    let job = Job {
-        requests_max: Some(100),
-        ..Job::of(Mode::Full)
-    };
-    let mut runs = 0;
-    while copying.run_job(job.clone()).await.error.is_some() {
-        runs += 1;
-        assert!(runs < 10, "it never ends");
-    }
 }
 
 /// Each of them costs retries, and those are bounded; the others need none.

@@ -221,7 +221,8 @@ impl Run<'_> {
             .any(|(_, details)| matches!(heard_of(details), Heard::NotFound | Heard::Refused));
         let canary_answers = match canary {
             _ if !is_in_doubt => false,
-            // The list is proved to be empty, and a person has released the hold: nobody is left to ask.
+            // The list is proved to be empty: nobody is left to ask, and who is not found has been released
+            // by a person. Who is refused is kept either way.
             None => true,
             Some((row, id)) => {
                 let canary = self.ask_for([Ask::Customer(row, id)].into()).await?;

@@ -23,6 +23,22 @@ use twsync::report::{Exit, Live, Mode};
 use twsync::sandbox::{Action, Fault, On, Options, Order, Rule, Sandbox, TOKEN, Target, World};
 use twsync::sync::{self, Job, Ran, Surroundings};
 
+/// An ordinary run that may send so many requests.
+pub fn within(requests: u64) -> Job {
+    Job {
+        requests_max: Some(requests),
+        ..Job::of(Mode::Sync)
+    }
+}
+
+/// An ordinary run to which a person has released so many deletions.
+pub fn releasing(deletions: u64) -> Job {
+    Job {
+        deletions_allowed: deletions,
+        ..Job::of(Mode::Sync)
+    }
+}
+
 /// A world, its server, and a copy of it in the making.
 pub struct Copying {
     pub sandbox: Sandbox,

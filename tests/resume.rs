@@ -1,0 +1,168 @@
+//! A run that was cut short is taken up by the next: what is asked again, what is proved all the same,
+//! and when a new walk is begun instead.
+
+mod support;
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use support::{Copying, within};
+use twsync::report::{Exit, Grade, Mode, Outcome};
+use twsync::sandbox::{Action, On, Order, Place, Rule};
+use twsync::sync::Job;
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_is_kept_to_the_request_and_the_next_run_goes_on() {
+    let copying = Copying::of(250).await;
+    let mut asked = 0;
+    for _ in 0..5 {
+        let job = within(60);
+        let ran = copying.run_job(job).await;
+        asked += ran.lists + ran.details;
+        match ran.error {
+            Some(error) => {
+                assert_eq!(error.exit(), Exit::Partial);
+                assert_eq!(ran.lists + ran.details, 60);
+                assert_eq!(ran.report.outcome, Some(Outcome::Partial));
+            }
+            None => assert_eq!(ran.report.grade, Some(Grade::Complete)),
+        }
+    }
+    assert_eq!(asked, 4 + 250, "nothing was asked twice");
+    copying.assert_mirror_equals_world();
+    assert_eq!(
+        copying.number("SELECT count(*) FROM customer_versions WHERE op = 'baseline'"),
+        250
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_was_cut_short_and_the_one_that_takes_it_up_count_together_what_there_is() {
+    let copying = Copying::of(250).await;
+    copying.run().await.ok();
+    for id in copying.world().listed_ids().into_iter().take(20) {
+        copying.world().set_tier(id, "Another tier");
+    }
+    for _ in 0..10 {
+        copying.world().insert(Place::Tail);
+    }
+    let (mut added, mut changed, mut runs) = (0, 0, 0);
+    let unchanged = loop {
+        runs += 1;
+        let job = within(20);
+        let ran = copying.run_job(job).await;
+        added += ran.report.counts.added;
+        changed += ran.report.counts.changed;
+        if ran.error.is_none() {
+            break ran.report.counts.unchanged;
+        }
+    };
+    assert_eq!(runs, 2, "the second takes up the walk of the first");
+    assert_eq!((added, changed, unchanged), (10, 20, 230));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn full_that_was_cut_short_asks_for_the_rest_and_for_nobody_twice() {
+    let copying = Copying::of(120).await;
+    copying.run().await.ok();
+    let mut details = 0;
+    for _ in 0..4 {
+        let job = Job {
+            requests_max: Some(50),
+            ..Job::of(Mode::Full)
+        };
+        let ran = copying.run_job(job).await;
+        details += ran.details;
+        if ran.error.is_none() {
+            break;
+        }
+    }
+    assert_eq!(details, 120);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_cache_answers_proves_nothing_and_neither_after_a_restart() {
+    let copying = Copying::of(250).await;
+    let stale = Rule::on(On::List)
+        .times(3)
+        .does(Action::add_header("age", "7"));
+    copying.sandbox.faults().add(stale);
+    let job = within(10);
+    let cut = copying.run_job(job).await;
+    assert!(
+        cut.warnings.iter().any(|warning| warning.contains("cache")),
+        "{:?}",
+        cut.warnings
+    );
+    let ran = copying.run().await.ok();
+    assert_eq!(ran.report.grade, Some(Grade::Complete));
+    assert!(
+        cut.lists + ran.lists >= 3 + 3,
+        "a pass of a cache's and one that counts"
+    );
+    copying.assert_mirror_equals_world();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_walk_is_begun_anew_and_its_queue_stands() {
+    let copying = Copying::of(250).await;
+    let job = within(100);
+    copying.run_job(job).await;
+    copying.later(HOUR + HOUR);
+    let ran = copying.run().await.ok();
+    assert_eq!(ran.details - ran.report.counts.reverified, 250 - 96);
+    assert_eq!(ran.report.grade, Some(Grade::Complete));
+    copying.assert_mirror_equals_world();
+}
+
+/// What counts is when it was cut short, not how long its details had been taking until then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_walk_whose_details_took_hours_is_taken_up_like_any_other() {
+    let copying = Copying::of(250).await;
+    let hands = copying.hands.clone();
+    let slow = Action::before(move |_| hands.pass(Duration::from_mins(2)));
+    let slow = copying.fault(Rule::on(On::Detail).does(slow));
+    let job = within(4 + 200);
+    copying.run_job(job).await;
+    slow.lift();
+    copying.later(HOUR / 2);
+    let ran = copying.run().await.ok();
+    assert_eq!((ran.lists, ran.details), (0, 50));
+    assert_eq!(ran.report.grade, Some(Grade::Complete));
+    copying.assert_mirror_equals_world();
+}
+
+/// What there is to ask again is no reason to walk the list again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_was_cut_short_after_its_walk_is_taken_up_there() {
+    let mut copying = Copying::of(250).await;
+    copying.config.sync.max_detail_age = Duration::from_hours(24);
+    copying.run().await.ok();
+    copying.later(48 * HOUR);
+    let job = within(100);
+    let (mut lists, mut details) = (0, 0);
+    for _ in 0..3 {
+        let ran = copying.run_job(job.clone()).await;
+        lists += ran.lists;
+        details += ran.details;
+    }
+    assert_eq!((lists, details), (3, 250));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn full_comes_to_its_end_though_the_list_never_does() {
+    let mut copying = Copying::ordered(250, Order::Unstable).await;
+    copying.config.sync.max_passes = 1;
+    copying.run().await.ok();
+    let job = Job {
+        requests_max: Some(100),
+        ..Job::of(Mode::Full)
+    };
+    let mut runs = 0;
+    while copying.run_job(job.clone()).await.error.is_some() {
+        runs += 1;
+        assert!(runs < 10, "it never ends");
+    }
+}
