@@ -141,7 +141,11 @@ impl Exchange {
         self.counted.request(route, is_retry);
         self.live.request();
         let sent = self.counted.next();
-        let received = self.transport.get(url, &shown).await;
+        let received = tokio::select! {
+            biased;
+            received = self.transport.get(url, &shown) => received,
+            () = self.gate.late() => return Err(Error::Stopped),
+        };
         let headers = received.as_ref().ok().map(|reply| &reply.headers);
         let at = Arrival {
             interval: Interval {

@@ -213,7 +213,6 @@ impl<'a> Run<'a> {
             client,
             page_size: around.config.api.page_size,
             in_flight_max: around.config.pace.in_flight_max as usize,
-            stop: around.stop.clone(),
         };
         Ok(Self {
             store,
