@@ -113,7 +113,7 @@ pub fn publish(
     let home = Home::open(settings, mirror)?;
     let previous = home.current()?;
     let reader = Reader::open(mirror)?;
-    let snapshot = reader.snapshot()?;
+    let snapshot = reader.snapshot_with_survey()?;
     let source = Source::new(&snapshot, run, clock, live)?;
     live.begin(report::Stage::Publishing, 0);
     if let Some(previous) = &previous {

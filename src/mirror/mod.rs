@@ -37,6 +37,7 @@ mod row;
 mod rows;
 mod runs;
 mod settle;
+mod survey;
 mod time;
 mod versions;
 
