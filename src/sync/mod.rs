@@ -170,6 +170,7 @@ impl<'a> Run<'a> {
         self.fetch_queued(Places::First, None).await?;
         self.fetch_due().await?;
         self.fetch_again().await?;
+        self.face_strangers().await?;
         self.end_walk(&walked).await?;
         self.conclude(&walked);
         Ok(())
@@ -262,6 +263,7 @@ impl<'a> Run<'a> {
                 .zip(ids.iter().copied()),
         )
         .await?;
+        self.face_strangers().await?;
         let left = self.store.with(|mirror| mirror.queued()).await? & asked;
         if !left.is_empty() {
             let what = format!(
