@@ -378,12 +378,7 @@ fn settlement(row: u32, details: Details, reason: Option<Reason>, is_sighting: b
         Answer::Found(customer) => Settlement::Found(customer),
         Answer::Rejected(rejected) => Settlement::Rejected(rejected),
         Answer::Inaccessible(said) | Answer::Refused(said) => Settlement::Inaccessible { said },
-        // A list that is behind may show one that is gone: against its tombstone it proves nothing.
-        Answer::NotFound if reason == Some(Reason::Returned) => Settlement::Pending {
-            why: "the list shows it again, its details answer 404".to_owned(),
-        },
         Answer::NotFound => kept("its details answer 404".to_owned()),
-        Answer::Failed(why) if reason == Some(Reason::Returned) => Settlement::Pending { why },
         Answer::Failed(why) => kept(why),
     };
     Settled {
