@@ -17,12 +17,13 @@ use crate::mirror::{Settled, Settlement};
 use crate::report::Stage;
 
 /// The errand of asking for a few customers and keeping what they answer.
-struct Hearing {
+struct Hearing<'r, 'a> {
+    run: &'r mut Run<'a>,
     to_ask: VecDeque<Ask>,
     heard: Vec<(u32, Details)>,
 }
 
-impl Errand for Hearing {
+impl Errand for Hearing<'_, '_> {
     async fn next(&mut self) -> Result<Option<Ask>, Error> {
         Ok(self.to_ask.pop_front())
     }
@@ -34,6 +35,11 @@ impl Errand for Hearing {
                 Answered::Page(_) => None,
             }));
         Ok(())
+    }
+
+    /// Whoever is killed now keeps to what the server has asked for all the same.
+    async fn end(&mut self) -> Result<(), Error> {
+        self.run.remember().await
     }
 }
 
@@ -290,11 +296,13 @@ impl Run<'_> {
     }
 
     async fn ask_for(&mut self, to_ask: VecDeque<Ask>) -> Result<Vec<(u32, Details)>, Error> {
+        let flight = self.flight.clone();
         let mut hearing = Hearing {
+            run: self,
             to_ask,
             heard: Vec::new(),
         };
-        self.flight.run(&mut hearing).await?;
+        flight.run(&mut hearing).await?;
         Ok(hearing.heard)
     }
 }
