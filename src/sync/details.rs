@@ -16,7 +16,7 @@ use super::walk::{Walk, Walked};
 use super::{Error, Run};
 use crate::api::{self, Answer, Details};
 use crate::customer::CustomerId;
-use crate::mirror::{DueKey, Effect, Old, Op, QueueKey, Reason, Settled, Settlement};
+use crate::mirror::{self, DueKey, Effect, Mirror, Old, Op, QueueKey, Reason, Settled, Settlement};
 use crate::report::Stage;
 
 /// Questions read from the mirror at a time.
@@ -182,6 +182,20 @@ impl Run<'_> {
         settled: Vec<Settled>,
     ) -> Result<Vec<Effect>, Error> {
         let id = self.report.id;
+        self.settle_by(settled, move |mirror, settled| {
+            mirror.settle(walk, id, settled)
+        })
+        .await
+    }
+
+    /// Commits a group of answers in this way and counts what they did.
+    pub(super) async fn settle_by(
+        &mut self,
+        settled: Vec<Settled>,
+        commit: impl FnOnce(&mut Mirror, Vec<Settled>) -> Result<Vec<Effect>, mirror::Error>
+        + Send
+        + 'static,
+    ) -> Result<Vec<Effect>, Error> {
         for one in &settled {
             match one.outcome {
                 Settlement::Found(_) | Settlement::Unlisted(_) => {
@@ -197,7 +211,7 @@ impl Run<'_> {
         }
         let effects = self
             .store
-            .with(move |mirror| mirror.settle(walk, id, settled))
+            .with(move |mirror| commit(mirror, settled))
             .await?;
         for effect in &effects {
             self.count(*effect);

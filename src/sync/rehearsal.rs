@@ -61,14 +61,14 @@ impl Run<'_> {
         let (missing, held) = self.who_would_go(&walked).await?;
         let (_, reverify) = self.due().await?;
         let listed = walked.listed.clone();
-        let (by_reason, queued, unlisted) = self
+        let (by_reason, queued, off_list) = self
             .store
             .with(move |mirror| {
                 mirror.relisted(&listed)?;
                 Ok((
                     mirror.queued_by_reason()?,
                     mirror.queued()?,
-                    mirror.unlisted()?.len(),
+                    mirror.off_list()?.len(),
                 ))
             })
             .await?;
@@ -81,7 +81,7 @@ impl Run<'_> {
         let canaries = departing.len().div_ceil(self.heard_at_once() as u64);
         let waiting = (queued - &departing).len();
         // Who lives unlisted is found, as a rule, and needs no canary.
-        let detail_requests = waiting + reverify + departing.len() + canaries + unlisted;
+        let detail_requests = waiting + reverify + departing.len() + canaries + off_list;
         let tally = self.flight.client.tally();
         let requests_per_second = self.flight.client.requests_per_second();
         let requests = (detail_requests + tally.list_requests) as f64;

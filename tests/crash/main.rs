@@ -236,6 +236,32 @@ async fn is_kept_to_at_once(copy: &Copy, silent: Uuid, busy: Uuid) {
     assert_eq!(copy.requests(), before, "{said}");
 }
 
+/// A person's word holds for the whole run, of which the one that takes it up is a part.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_released_is_so_still_after_a_death() {
+    for point in [
+        "mirror::walk-begin-after-commit",
+        "mirror::page-after-commit",
+        "mirror::detail-before-commit",
+        "mirror::detail-after-commit",
+    ] {
+        let copy = Copy::of(world()).await;
+        copy.once_to_the_end(&[]).await;
+        let world = copy.sandbox.world();
+        for id in &world.listed_ids()[60..69] {
+            world.delete(*id);
+        }
+        assert_eq!(copy.once(&[], "").await.status.code(), Some(76), "on hold");
+        let dies = format!("{point}=panic(abort)");
+        let died = copy.once(&["--allow-deletions", "9"], &dies).await;
+        assert!(was_aborted(died.status));
+        copy.once_to_the_end(&[]).await;
+        let gone = "SELECT count(*) FROM customers WHERE deleted_at IS NOT NULL";
+        let gone = sound(&copy.mirror()).query_row(gone, [], |row| row.get(0));
+        assert_eq!(gone, Ok(9), "dead at {point}");
+    }
+}
+
 /// A walk that has seen everybody has, though its run dies before it can say anything else.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_comes_after_a_first_run_that_died_at_its_end_is_an_arrival() {
