@@ -157,7 +157,7 @@ async fn a_full_run_that_dies_anywhere_is_taken_up() {
 async fn a_run_that_dies_anywhere_while_it_asks_for_old_details_is_taken_up() {
     let (_, requests) = undisturbed(Dying::Old).await;
     assert!(requests > 120, "{requests}: everybody is asked for again");
-    every_point(Dying::Old, &[0, 7, 20], 30).await;
+    every_point(Dying::Old, &[0, 7, 20], 25).await;
 }
 
 /// The point that only a lake in a bucket comes to: `tests/objects/races.rs` has it die there.
