@@ -102,14 +102,16 @@ impl Run<'_> {
         })
     }
 
-    /// Who is missing, and how many departures would be held back: all or none, for nobody has
-    /// released any.
+    /// Who is missing, and how many departures would be held back: all or none, but for those that a
+    /// person released to a run that was cut short and would be taken up.
     async fn who_would_go(&mut self, walked: &Walked) -> Result<(RoaringBitmap, u64), Error> {
         let nobody = RoaringBitmap::new();
         let Verdict::Complete(proved) = &walked.verdict else {
             return Ok((nobody, self.suddenly_missing(walked).await?));
         };
-        let (missing, ruling) = self.missing(walked, proved, &nobody, 0).await?;
+        let id = walked.id;
+        let allowed = self.store.with(move |mirror| mirror.released(id)).await?;
+        let (missing, ruling) = self.missing(walked, proved, &nobody, allowed).await?;
         let held = match ruling {
             Ruling::Go => 0,
             Ruling::Some { held, .. } | Ruling::Hold { held, .. } => held,
