@@ -49,8 +49,8 @@ pub(super) enum Route {
 /// What came of a request.
 pub(super) struct Arrived<T> {
     pub(super) at: Arrival,
-    /// The answer, or the error to give up with after all retries of this one request, or where the
-    /// credentials were refused.
+    /// The answer, or the error to give up with: after all retries of this one request, where the
+    /// credentials were refused, or where one customer's details are no answer of this API.
     pub(super) answer: Result<T, Error>,
 }
 
@@ -95,6 +95,13 @@ impl Exchange {
                     });
                 }
                 Verdict::Ended(error) => return Err(error),
+                Verdict::Alien(error) => {
+                    if route != Route::Details || self.tokens.give_up() {
+                        return Err(error);
+                    }
+                    let answer = Err(error);
+                    return Ok(Arrived { at, answer });
+                }
                 Verdict::Unauthorized(error) => {
                     if has_renewed || !self.may_have_renewed(&shown)? || !self.tokens.spend() {
                         let answer = Err(error);
