@@ -148,11 +148,16 @@ impl Exchange {
         self.counted.request(route, is_retry);
         self.live.request();
         let sent = self.counted.next();
-        let received = tokio::select! {
+        let mut received = tokio::select! {
             biased;
             received = self.transport.get(url, &shown) => received,
             () = self.gate.late() => return Err(Error::Stopped),
         };
+        if let Ok(reply) = &mut received
+            && shown.mask_body(&mut reply.body)
+        {
+            self.counted.echoed();
+        }
         let headers = received.as_ref().ok().map(|reply| &reply.headers);
         let at = Arrival {
             interval: Interval {
@@ -216,6 +221,7 @@ pub(super) struct Counted {
     retries: AtomicU64,
     throttled: AtomicU64,
     has_answered: AtomicBool,
+    has_echoed: AtomicBool,
 }
 
 impl Counted {
@@ -228,6 +234,7 @@ impl Counted {
             retries: AtomicU64::new(0),
             throttled: AtomicU64::new(0),
             has_answered: AtomicBool::new(false),
+            has_echoed: AtomicBool::new(false),
         }
     }
 
@@ -249,6 +256,16 @@ impl Counted {
     /// A proof rests on the order of these numbers, across threads: no weaker ordering will do.
     fn next(&self) -> u64 {
         self.interval.fetch_add(1, Ordering::SeqCst)
+    }
+
+    /// An answer held the credentials. It is said once.
+    fn echoed(&self) {
+        if !self.has_echoed.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "the server sends the credentials back in what it answers: they are kept nowhere, and \
+                 stand there as [secret]; tell whoever runs it, and consider new ones"
+            );
+        }
     }
 
     fn request(&self, route: Route, is_retry: bool) {
