@@ -17,6 +17,7 @@ use crate::program::{Program, Running};
 use crate::support::Copying;
 
 const MIB: u64 = 1 << 20;
+const NOBODY: uuid::Uuid = uuid::Uuid::nil();
 
 /// Everything that an answer may suffer, and that passes.
 fn faults() -> Vec<(On, Action)> {
@@ -26,8 +27,14 @@ fn faults() -> Vec<(On, Action)> {
         Action::throttled(None),
         Action::throttled(Some("1")),
         Action::throttled(Some("soon")),
+        // More than this daemon sits out: the run is partial, and the next keeps to it.
+        Action::throttled(Some("3")),
         Action::html(),
         Action::empty(),
+        Action::raw(200, "text/plain", "{}"),
+        Action::raw(200, "application/json", r#"{"customers":["#),
+        Action::raw(200, "application/json", format!("[{}", "[".repeat(10_000))),
+        Action::rewrite(|body| [&body[..1], b"\xff", &body[1..]].concat()),
         Action::redirect("http://127.0.0.1:1/"),
         Action::bomb(Encoding::Gzip, 4 << 20),
         Action::bomb(Encoding::Zstd, 4 << 20),
@@ -53,9 +60,20 @@ fn faults() -> Vec<(On, Action)> {
         Action::has_next(true),
         Action::customers_null(),
         Action::without("pagination"),
+        Action::edit(|json| json["pagination"]["pageSize"] = json!(7)),
+        Action::edit(|json| {
+            if let Some(rows) = json["customers"].as_array_mut() {
+                rows.reverse();
+            }
+        }),
         Action::inject_row(r#"{"id":"../../etc/passwd"}"#),
+        Action::inject_row(r#"{"id":1,"id":2}"#),
+        Action::inject_row(format!(
+            r#"{{"id":"{NOBODY}","name":"{}"}}"#,
+            "x".repeat(70_000)
+        )),
     ];
-    let of_details = [Action::wrong_id(uuid::Uuid::nil()), Action::without("id")];
+    let of_details = [Action::wrong_id(NOBODY), Action::without("id")];
     let all = statuses.into_iter();
     let all = all.chain(anywhere.map(|action| (On::Any, action)));
     let all = all.chain(of_the_list.map(|action| (On::List, action)));
@@ -155,6 +173,7 @@ async fn soaked() -> (Copying, Program) {
         .env("TWSYNC_PACE__REQUESTS_PER_SECOND", "1000")
         .env("TWSYNC_API__REQUEST_TIMEOUT", "1s")
         .env("TWSYNC_API__RESPONSE_MAX", "1MiB")
+        .env("TWSYNC_PACE__WAIT_MAX", "2s")
         .env("TWSYNC_MIRROR__PATH", &path("mirror.db"))
         .env("TWSYNC_LAKE__PATH", &path("lake"))
         // On a busy machine more leave between two proofs than an unattended run would believe.
