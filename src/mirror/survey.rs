@@ -149,3 +149,46 @@ pub(super) fn begin_together<T>(
 fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "data_version", |row| row.get(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn who_writes_between_the_two_makes_them_begin_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let connect = || Connection::open(folder.path().join("mirror.db")).expect("a database");
+        let [first, second, writer] = [connect(), connect(), connect()];
+        writer
+            .execute_batch("PRAGMA journal_mode = wal; CREATE TABLE kept (row INTEGER)")
+            .expect("a table");
+        let count = |connection: &Connection| -> u32 {
+            let count = connection.query_row("SELECT count(*) FROM kept", [], |row| row.get(0));
+            count.expect("a number")
+        };
+        for writes in [0, 1, 3, u32::MAX] {
+            let left = Cell::new(writes);
+            let begin_first = || {
+                if !first.is_autocommit() {
+                    first.execute_batch("ROLLBACK")?;
+                }
+                first.execute_batch("BEGIN")?;
+                let seen = count(&first);
+                if left.get() > 0 {
+                    left.set(left.get() - 1);
+                    writer.execute_batch("INSERT INTO kept VALUES (1)")?;
+                }
+                Ok(seen)
+            };
+            let (seen, together) = begin_together(&second, begin_first).expect("begun");
+            assert_eq!(together, writes < u32::MAX, "{writes} writes");
+            assert_eq!(second.is_autocommit(), !together);
+            if together {
+                assert_eq!(count(&second), seen, "{writes} writes");
+                second.execute_batch("ROLLBACK").expect("it is over");
+            }
+        }
+    }
+}
