@@ -188,7 +188,11 @@ async fn a_second_signal_is_obeyed_at_once() {
 #[tokio::test]
 async fn a_panic_ends_the_process_and_tells_no_secret() {
     let sandbox = sandbox().await;
-    let program = Program::against(&sandbox).env("FAILPOINTS", "mirror::page-before-commit=panic");
+    let panic = format!(
+        "mirror::page-before-commit=panic({})",
+        twsync::sandbox::TOKEN
+    );
+    let program = Program::against(&sandbox).env("FAILPOINTS", &panic);
     let said = program.run(&["--once"]).await.exits(1);
     assert!(
         said.stderr.contains("this is a bug in twsync"),

@@ -11,10 +11,14 @@ mod support;
 mod credentials;
 #[path = "faults/disk.rs"]
 mod disk;
+#[path = "faults/exits.rs"]
+mod exits;
 #[path = "faults/fuzz.rs"]
 mod fuzz;
 #[path = "faults/hostile.rs"]
 mod hostile;
+#[path = "faults/memory.rs"]
+mod memory;
 #[path = "faults/pacing.rs"]
 mod pacing;
 #[path = "faults/page.rs"]
@@ -23,6 +27,8 @@ mod page;
 mod paging;
 #[path = "faults/payload.rs"]
 mod payload;
+#[path = "faults/power.rs"]
+mod power;
 #[path = "faults/process.rs"]
 mod process;
 #[path = "faults/promise.rs"]
@@ -31,6 +37,8 @@ mod promise;
 mod publishing;
 #[path = "faults/schemas.rs"]
 mod schemas;
+#[path = "faults/secrets.rs"]
+mod secrets;
 #[path = "faults/settings.rs"]
 mod settings;
 #[path = "faults/shell.rs"]

@@ -170,6 +170,19 @@ async fn strangers_words_are_shown_and_never_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_formula_as_a_name_is_escaped() {
+    let copying = Copying::of(12).await;
+    let formula = "=cmd|' /C calc'!A0";
+    for id in copying.world().listed_ids() {
+        copying.world().set_tier(id, formula);
+    }
+    copying.run().await.ok();
+    let page = page(&copying);
+    assert!(page.contains("=cmd|&#39; /C calc&#39;!A0"), "{page}");
+    assert!(!page.contains(formula));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_history_of_one_run_is_told_without_curves() {
     let copying = Copying::of(20).await;
     copying.run().await.ok();

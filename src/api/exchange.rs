@@ -131,14 +131,15 @@ impl Exchange {
         }
     }
 
-    /// Asks once, and never again; for advice that nothing depends on.
-    pub(super) async fn ask_once(&self, url: &Url) -> Option<Reply> {
+    /// Asks once, and never again; for advice that nothing depends on. Beside the reply: what the server
+    /// was shown, and may echo.
+    pub(super) async fn ask_once(&self, url: &Url) -> Option<(Reply, Arc<Shown>)> {
         let attempt = self.attempt(Route::Advice, url, false).await.ok()?;
         let reply = attempt.received.ok()?;
         if reply.status == 429 {
             self.gate.throttled(attempt.passed);
         }
-        Some(reply)
+        Some((reply, attempt.shown))
     }
 
     /// The only way over the wire.

@@ -111,11 +111,11 @@ pub fn answer(bytes: &[u8]) {
         other => said_of(other),
     };
     is_fit_to_print(&said);
-    if let Some(pair) = wire::key_pair(&body) {
+    if let Some(pair) = wire::key_pair(&body, |text| shown.mask(text)) {
         pair.name
             .iter()
             .chain(&pair.roles)
-            .for_each(|name| is_printable(name));
+            .for_each(|name| is_fit_to_print(name));
     }
 }
 

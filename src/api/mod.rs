@@ -176,8 +176,8 @@ impl Client {
             return None;
         }
         let url = self.0.routes.key_pair();
-        let reply = self.0.exchange.ask_once(&url).await?;
-        (reply.status == 200).then(|| wire::key_pair(&reply.body))?
+        let (reply, shown) = self.0.exchange.ask_once(&url).await?;
+        (reply.status == 200).then(|| wire::key_pair(&reply.body, |text| shown.mask(text)))?
     }
 
     /// What has come so far in place of one customer's details or another's and is no answer of this

@@ -226,14 +226,13 @@ fn of_unfit<T>(unfit: Unfit) -> Verdict<T> {
 }
 
 fn redirected(reply: &Reply, shown: &Shown) -> Error {
-    let target = reply
-        .headers
-        .get(LOCATION)
-        .map(|target| String::from_utf8_lossy(target.as_bytes()))
-        .unwrap_or_default();
+    let status = reply.status;
+    let Some(target) = reply.headers.get(LOCATION) else {
+        return Error::not_this_api(format!("status {status}, a redirect that names no target"));
+    };
+    let target = String::from_utf8_lossy(target.as_bytes());
     Error::not_this_api(format!(
-        "status {}, a redirect to “{}”, which is never followed",
-        reply.status,
+        "status {status}, a redirect to “{}”, which is never followed",
         printable(&shown.mask(&target))
     ))
 }

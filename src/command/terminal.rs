@@ -53,6 +53,7 @@ impl Terminal {
         let mut whole = match self.output {
             Format::Text => text(answer),
             Format::Json => serde_json::to_string_pretty(answer)
+                .map(|json| words::tame_json(&json))
                 .map_err(|error| Failure::of(&error, String::new(), Exit::Bug))?,
         };
         if !whole.ends_with('\n') {

@@ -27,15 +27,32 @@ pub(super) fn instant(at: Timestamp) -> String {
 pub(super) fn tame(text: &str) -> String {
     let mut tame = String::with_capacity(text.len());
     for letter in text.chars() {
-        let steers = letter.is_control()
-            || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if steers {
+        if steers(letter) {
             tame.extend(letter.escape_default());
         } else {
             tame.push(letter);
         }
     }
     tame
+}
+
+/// The same for a JSON document, which says afterwards exactly what it said before. What steers in
+/// ASCII, JSON escapes itself; what remains there breaks its lines.
+pub(super) fn tame_json(json: &str) -> String {
+    let mut tame = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if letter > '~' && steers(letter) {
+            tame.push_str(&format!("\\u{:04x}", u32::from(letter)));
+        } else {
+            tame.push(letter);
+        }
+    }
+    tame
+}
+
+fn steers(letter: char) -> bool {
+    let turns = matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    turns || letter.is_control()
 }
 
 /// Rows in columns as wide as their widest cell, two spaces between them. The columns whose
@@ -78,6 +95,15 @@ mod tests {
             "a\\u{1b}[31m\\nb\\u{202e}c"
         );
         assert_eq!(tame("Łódź 東京 👩‍🚀"), "Łódź 東京 👩‍🚀");
+    }
+
+    #[test]
+    fn a_tame_document_says_the_same() {
+        let said = serde_json::json!({"ł\u{9b}m": "\u{1b}\u{7f}\u{202e}東\n"});
+        let tame = tame_json(&serde_json::to_string_pretty(&said).expect("JSON"));
+        assert!(!tame.contains(|letter| steers(letter) && letter != '\n'));
+        let back: serde_json::Value = serde_json::from_str(&tame).expect("JSON");
+        assert_eq!(back, said);
     }
 
     #[test]

@@ -49,9 +49,12 @@ impl Cycled {
 }
 
 /// Looks for whatever can be found wrong before anything is asked for: credentials, and the place of
-/// the lake. Of the mirror, opening it says all there is to say.
+/// the lake. Of the mirror, opening it says all there is to say; only that it is nobody else's comes
+/// first, for then nothing is made anywhere.
 pub async fn check(config: &Config) -> Result<(), Error> {
     config.credentials()?;
+    let mirror = config.mirror.path.clone();
+    blocking(move || Mirror::recognize(&mirror)).await?;
     if config.lake.path.is_none() {
         return Ok(());
     }

@@ -21,7 +21,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -108,7 +107,7 @@ impl Daemon {
         let last_run = last_run(&config)?;
         Ok(Self {
             schedule: Schedule::new(config.schedule.clone(), last_run, now),
-            watchdog: Watchdog::new(&config, Instant::now()),
+            watchdog: Watchdog::new(&config, clock.elapsed()),
             pages: Pages::default(),
             also_at: config.schedule.run_at_start.then_some(now),
             load,
@@ -123,7 +122,7 @@ impl Daemon {
 
     fn beat(&mut self) {
         let reading = self.running.as_ref().map(|_| self.live.read());
-        if self.watchdog.is_content(reading, Instant::now()) {
+        if self.watchdog.is_content(reading, self.clock.elapsed()) {
             service::alive();
         }
         let now = self.clock.now();
@@ -191,7 +190,7 @@ impl Daemon {
         match (self.load)() {
             Ok(config) => {
                 self.schedule.change(config.schedule.clone());
-                self.watchdog = Watchdog::new(&config, Instant::now());
+                self.watchdog = Watchdog::new(&config, self.clock.elapsed());
                 self.config = Arc::new(config);
                 self.serve_pages().await;
                 tracing::info!("settings read anew; a run under way keeps its own");

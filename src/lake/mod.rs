@@ -110,9 +110,9 @@ pub fn publish(
     clock: &Clock,
     live: &Live,
 ) -> Result<Published, Error> {
+    let reader = Reader::open(mirror)?;
     let home = Home::open(settings, mirror)?;
     let previous = home.current()?;
-    let reader = Reader::open(mirror)?;
     let snapshot = reader.snapshot_with_survey()?;
     let source = Source::new(&snapshot, run, clock, live)?;
     live.begin(report::Stage::Publishing, 0);

@@ -111,6 +111,12 @@ impl Mirror {
         open::writer(path)
     }
 
+    /// An error where another program's file is at `path`, one of a newer twsync, or no database.
+    /// Nothing is made or changed: for whoever is about to make things beside it.
+    pub fn recognize(path: &Path) -> Result<(), Error> {
+        open::recognize(path)
+    }
+
     /// The database file.
     pub fn path(&self) -> &Path {
         &self.path

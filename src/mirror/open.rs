@@ -72,6 +72,11 @@ pub(super) fn settle_in(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_MAX)
 }
 
+/// An error where something else than a mirror of ours is at `path`. Nothing is made or changed.
+pub(super) fn recognize(path: &Path) -> Result<(), Error> {
+    belongs(path).map(|_| ())
+}
+
 /// Whether there is a mirror of ours; an error where there is something else.
 fn belongs(path: &Path) -> Result<bool, Error> {
     let Some(header) = Header::read(path)? else {
@@ -234,5 +239,20 @@ mod tests {
             .connection
             .pragma_query_value(None, "busy_timeout", |row| row.get(0));
         assert_eq!(wait, Ok(10_000), "milliseconds");
+    }
+    #[test]
+    fn the_log_is_written_ahead_and_synced_before_it_is_folded_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mirror = writer(&folder.path().join("mirror.db")).expect("a new mirror");
+        let pragma = |name| {
+            let value = mirror.connection.pragma_query_value(None, name, |row| {
+                let value: rusqlite::types::Value = row.get(0)?;
+                Ok(format!("{value:?}"))
+            });
+            value.expect("a value")
+        };
+        assert_eq!(pragma("journal_mode"), "Text(\"wal\")");
+        assert_eq!(pragma("synchronous"), "Integer(1)", "normal");
+        assert_eq!(pragma("foreign_keys"), "Integer(1)");
     }
 }

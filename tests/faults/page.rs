@@ -60,6 +60,12 @@ fn tests_of(file: &Path) -> BTreeSet<String> {
     let mut tests = BTreeSet::new();
     let mut is_test = false;
     for line in text.lines().map(str::trim_start) {
+        let is_ignored = line.starts_with("#[") && line.contains("ignore");
+        assert!(
+            !is_ignored,
+            "{}: {line}: a promise is kept always",
+            file.display()
+        );
         is_test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
         let function = line
             .strip_prefix("async ")

@@ -183,12 +183,20 @@ async fn proxies_of_the_environment_are_ignored() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_taken_on_the_command_line() {
     let shell = Shell::of(3).await;
-    for arguments in [
-        &["--token", "canary", "--once"][..],
-        &["--api.token", "canary", "--once"],
+    let canary = "c4nary5633";
+    for (exit, arguments) in [
+        (2, &["--once", "--token", canary][..]),
+        (2, &["--once", &format!("--token={canary}")]),
+        (2, &["--once", &format!("-t{canary}")]),
+        (2, &["--api.token", canary, "--once"]),
+        (2, &[&format!("--api-key={canary}"), "--once"]),
+        (2, &["check", "--secret", canary]),
+        (78, &["--once", "--set", &format!("api.token={canary}")]),
+        (78, &["--once", "--set", &format!("api.tokn={canary}")]),
+        (78, &[&format!("--set=api.secret={canary}"), "--once"]),
     ] {
-        let said = shell.run(arguments).await;
-        assert_ne!(said.exit, 0);
+        let said = shell.run(arguments).await.exits(exit);
+        said.assert_hides(canary);
         assert_eq!(shell.sandbox.requests().total(), 0);
     }
 }

@@ -162,6 +162,11 @@ async fn a_redirect_is_never_followed_and_its_target_named() {
         assert!(said.contains(&target), "{said}");
     }
     assert_eq!(elsewhere.requests().total(), 0);
+    let said = ends_at_once(Action::status(302), Exit::NotThisApi).await;
+    assert!(
+        said.contains("302, a redirect that names no target"),
+        "{said}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

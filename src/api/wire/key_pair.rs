@@ -9,9 +9,13 @@ use super::instant::instant;
 use super::members::{Members, text, truth};
 
 /// Reads the answer as far as it can be read. None where it is no object.
-pub(in crate::api) fn key_pair(body: &[u8]) -> Option<KeyPair> {
+pub(in crate::api) fn key_pair(body: &[u8], mask: impl Fn(&str) -> String) -> Option<KeyPair> {
     let members = Members::of(super::whole(body).ok()?).ok()?;
-    let plain = |raw| text(raw).ok().and_then(|it| it.text().map(printable));
+    let plain = |raw| {
+        text(raw)
+            .ok()
+            .and_then(|it| it.text().map(|it| printable(&mask(it))))
+    };
     let roles = members
         .get("roles")
         .and_then(|raw| serde_json::from_str::<Vec<&RawValue>>(raw).ok())
