@@ -81,7 +81,7 @@ async fn every_file_says_of_which_run_it_is() {
     let manifest = manifest(&program);
     let newest = |table: &str| {
         let files = manifest["files"].as_array().expect("files").iter();
-        let path = files.filter(|file| file["table"] == table).last();
+        let path = files.filter(|file| file["table"] == table).next_back();
         let path = path.expect("a file")["path"].as_str().expect("a path");
         footer(&lake(&program).join(path))
     };
