@@ -123,7 +123,7 @@ pub struct Once {
     /// Stop cleanly after N requests; the next run goes on from there
     #[arg(long, requires = "once", value_name = "N")]
     pub max_requests: Option<u64>,
-    /// Release a hold: carry out up to N deletions
+    /// Release a hold: carry out up to N deletions, also in the run that takes this one up
     #[arg(long, requires = "once", value_name = "N")]
     pub allow_deletions: Option<u64>,
 }

@@ -297,6 +297,32 @@ async fn a_list_that_is_behind_brings_nobody_back_to_life() {
     assert!(copying.text(&deleted).is_some());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_listed_again_comes_back_only_with_its_details() {
+    let forbidden = || Action::status(403);
+    let odd = || Action::raw(200, "application/json", r#"{"name":"no id"}"#);
+    for (answer, inaccessible) in [(forbidden(), 1), (odd(), 0)] {
+        let copying = Copying::of(120).await;
+        copying.run().await.ok();
+        let gone = copying.world().listed_ids()[3];
+        copying.world().delete(gone);
+        copying.run().await.ok();
+        copying.world().undelete(gone);
+        let fault = copying.fault(Rule::on(On::Customer(gone)).does(answer));
+        for _ in 0..2 {
+            let ran = copying.run().await.ok();
+            let counts = ran.report.counts;
+            assert_eq!((counts.undeleted, counts.pending), (0, 1));
+            assert_eq!(counts.inaccessible, inaccessible);
+            let deleted = format!("SELECT deleted_at FROM customers WHERE id = '{gone}'");
+            assert!(copying.text(&deleted).is_some());
+        }
+        fault.lift();
+        assert_eq!(copying.run().await.ok().report.counts.undeleted, 1);
+        copying.assert_mirror_equals_world();
+    }
+}
+
 /// One version when it was listed, one when it had left: both are counted.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_came_and_went_between_two_looks_is_counted_as_both() {

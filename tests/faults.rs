@@ -39,6 +39,8 @@ mod shell;
 mod soak;
 #[path = "faults/sqlite.rs"]
 mod sqlite;
+#[path = "faults/strange_details.rs"]
+mod strange_details;
 #[path = "faults/time.rs"]
 mod time;
 #[path = "faults/tls.rs"]

@@ -7,6 +7,7 @@ use support::{Copying, releasing, within};
 use twsync::mirror::Mirror;
 use twsync::report::{Grade, Outcome};
 use twsync::sandbox::{Action, Dialect, Items, On, Options, Rule, World};
+use twsync::sync::Job;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -220,4 +221,102 @@ async fn a_list_that_was_empty_once_is_no_hold_any_more_where_nothing_is_ever_pr
     }
     copying.run().await.ok();
     assert_eq!(held(), 0);
+}
+
+/// The server won't say whether they left. They are kept, and decide nothing for others.
+#[tokio::test(flavor = "multi_thread")]
+async fn those_of_whom_the_server_does_not_speak_hold_nobody_else() {
+    let copying = Copying::of(250).await;
+    copying.run().await.ok();
+    let ids = copying.world().listed_ids();
+    let mut secrets = Vec::new();
+    for id in &ids[..4] {
+        copying.world().unlist(*id);
+        secrets.push(copying.fault(Rule::on(On::Customer(*id)).does(Action::status(403))));
+    }
+    let counts = copying.run().await.ok().report.counts;
+    assert_eq!((counts.inaccessible, counts.held), (4, 0));
+
+    for id in &ids[10..15] {
+        copying.world().delete(*id);
+    }
+    let foreseen = copying.rehearse().await;
+    assert_eq!((foreseen.missing, foreseen.held), (5, 0));
+    let ran = copying.run().await.ok();
+    let counts = ran.report.counts;
+    assert_eq!(
+        (counts.inaccessible, counts.held, counts.deleted),
+        (4, 0, 5)
+    );
+    assert_eq!(foreseen.detail_requests, ran.details);
+
+    // Those who turn out to have left are subject to the bounds like all others.
+    for (id, secret) in ids.iter().zip(&secrets) {
+        copying.world().delete(*id);
+        secret.lift();
+    }
+    for id in &ids[20..22] {
+        copying.world().delete(*id);
+    }
+    let counts = copying.run().await.ok().report.counts;
+    assert_eq!((counts.held, counts.deleted), (6, 0));
+    let counts = copying.run_job(releasing(6)).await.ok().report.counts;
+    assert_eq!((counts.held, counts.deleted), (0, 6));
+    copying.assert_mirror_equals_world();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_whom_the_server_did_not_speak_and_whom_the_list_shows_again_is_one_like_all() {
+    let copying = Copying::of(250).await;
+    copying.run().await.ok();
+    let ids = copying.world().listed_ids();
+    copying.world().unlist(ids[0]);
+    let secret = copying.fault(Rule::on(On::Customer(ids[0])).does(Action::status(403)));
+    copying.run().await.ok();
+    secret.lift();
+    copying.world().undelete(ids[0]);
+    copying.run().await.ok();
+    for id in &ids[..6] {
+        copying.world().delete(*id);
+    }
+    let counts = copying.run().await.ok().report.counts;
+    assert_eq!((counts.held, counts.deleted), (6, 0));
+}
+
+/// What a person said holds for the whole run, of which the one that takes it up is a part.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_released_stays_released_for_the_run_that_takes_up_the_rest() {
+    for (allowed, held) in [(9, 0), (5, 4)] {
+        let mut copying = Copying::of(250).await;
+        copying.config.pace.in_flight_max = 3;
+        copying.run().await.ok();
+        for id in copying.world().listed_ids().into_iter().take(9) {
+            copying.world().delete(id);
+        }
+        assert_eq!(copying.run().await.ok().report.counts.held, 9);
+        let (pages, two_and_their_canary) = (3, 3);
+        let cut = Job {
+            requests_max: Some(pages + two_and_their_canary),
+            ..releasing(allowed)
+        };
+        let counts = copying.run_job(cut).await.report.counts;
+        assert_eq!(counts.deleted, 2, "of {allowed}");
+        let small = within(two_and_their_canary);
+        let counts = copying.run_job(small).await.report.counts;
+        assert_eq!(counts.deleted, 2, "of {allowed}, by the second run");
+        assert_eq!(
+            copying.rehearse().await.held,
+            held,
+            "of {allowed}, foreseen"
+        );
+        let ran = copying.run().await.ok();
+        assert_eq!(ran.lists, 0, "the same walk");
+        assert_eq!(
+            (ran.report.counts.deleted, ran.report.counts.held),
+            (allowed - 4, held)
+        );
+        // And no longer than for that.
+        let counts = copying.run().await.ok().report.counts;
+        assert_eq!((counts.deleted, counts.held), (0, held));
+    }
 }

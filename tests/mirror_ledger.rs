@@ -202,7 +202,7 @@ fn a_walk_that_was_cut_short_comes_back_whole() {
     world.list(&[(summary(4), Verdict::New)]);
     let walk = world
         .mirror
-        .begin_walk(world.run, at(90), "limit", 50, 0)
+        .begin_walk(world.run, at(90), "limit", 50, 0, 0)
         .unwrap();
     assert_ne!(walk.id, open.id);
     assert_eq!(walk.known_alive.len(), 4);
@@ -394,7 +394,7 @@ fn who_lives_unlisted_is_not_known_to_a_walk() {
     world.settle(2, unlisted);
     let walk = world
         .mirror
-        .begin_walk(world.run, at(9), "page-size", 100, 1000)
+        .begin_walk(world.run, at(9), "page-size", 100, 1000, 0)
         .unwrap();
     assert_eq!(
         (walk.known_alive.len(), walk.known_alive.contains(row)),

@@ -133,7 +133,8 @@ fn apply(world: &mut World, models: &mut BTreeMap<u32, Model>, first: &mut Op, e
                     why: "500".to_owned(),
                 },
             );
-            if let Some(mut listed) = model.queued.clone() {
+            // What a list says brings nobody back.
+            if let (Some(mut listed), false) = (model.queued.clone(), model.deleted) {
                 if let Some(kept) = &model.kept {
                     listed.tier_id = kept.tier_id.clone();
                 }

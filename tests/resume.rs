@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use support::{Copying, within};
 use twsync::report::{Exit, Grade, Mode, Outcome};
-use twsync::sandbox::{Action, On, Order, Place, Rule};
+use twsync::sandbox::{Action, On, Order, Place, Rule, Target};
 use twsync::sync::Job;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -149,6 +149,63 @@ async fn a_run_that_was_cut_short_after_its_walk_is_taken_up_there() {
         details += ran.details;
     }
     assert_eq!((lists, details), (3, 250));
+}
+
+/// Who lives unlisted is asked for in each run, and so are those whose departure was not decided: but
+/// once, however often the run is cut.
+#[tokio::test(flavor = "multi_thread")]
+async fn those_whom_the_list_does_not_show_are_asked_for_once_by_all_that_take_up_a_run() {
+    let mut copying = Copying::of(250).await;
+    copying.config.pace.in_flight_max = 3;
+    copying.config.sync.deletions_max = 20;
+    copying.run().await.ok();
+    let ids = copying.world().listed_ids();
+    for id in &ids[..8] {
+        copying.world().unlist(*id);
+    }
+    assert_eq!(copying.run().await.ok().report.counts.unlisted, 8);
+    copying.config.sync.max_detail_age = Duration::from_hours(1);
+    copying.later(2 * HOUR);
+    // One unlisted has left, one is odd; of those listed until now three are gone, in three ways.
+    copying.world().delete(ids[3]);
+    copying.fault(Rule::on(On::Customer(ids[5])).does(Action::status(418)));
+    for id in &ids[10..13] {
+        copying.world().delete(*id);
+    }
+    copying.fault(Rule::on(On::Customer(ids[11])).does(Action::status(418)));
+    copying.fault(Rule::on(On::Customer(ids[12])).does(Action::status(403)));
+
+    let arrivals = copying.arrivals();
+    let (mut deleted, mut runs) = (0, 0);
+    let last = loop {
+        runs += 1;
+        let ran = copying.run_job(within(7)).await;
+        deleted += ran.report.counts.deleted;
+        if ran.error.is_none() {
+            break ran;
+        }
+        assert!(runs < 100, "it never ends");
+    };
+    assert!(runs > 3, "cut {runs} times");
+    assert_eq!(deleted, 2);
+    assert_eq!(last.report.counts.pending, 2, "one unlisted, one missing");
+    let asked = |id| {
+        let all = arrivals.all().into_iter();
+        all.filter(|(target, _)| *target == Target::Detail { id: Some(id) })
+            .count()
+    };
+    for (at, id) in ids.iter().enumerate() {
+        let most = match at {
+            // Not found: once as unlisted, once as missing.
+            3 => 2,
+            // The first who is listed is everybody's canary.
+            8 => continue,
+            _ => 1,
+        };
+        assert!(asked(*id) <= most, "{at} was asked {} times", asked(*id));
+    }
+    let gone = "SELECT count(*) FROM customers WHERE deleted_at IS NOT NULL";
+    assert_eq!(copying.number(gone), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

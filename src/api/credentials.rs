@@ -23,6 +23,9 @@ pub(super) struct Shown {
     secrets: Vec<SecretString>,
 }
 
+/// Nobody is named by so many bytes of a secret.
+const UNLIKELY_BYTES: usize = 12;
+
 impl Credentials {
     /// Looks the credentials up once, so that a wrong setting is found before any request.
     pub(super) fn new(source: Option<&config::Credentials>) -> Result<Self, Error> {
@@ -70,6 +73,23 @@ impl Shown {
         self.secrets.iter().fold(text.to_owned(), |text, secret| {
             text.replace(secret.expose_secret(), "[secret]")
         })
+    }
+
+    /// Masks these secrets in a body, as [`mask`](Self::mask) does in a text, and tells whether there
+    /// were any. What is so short that data may hold it by chance stays.
+    pub(super) fn mask_body(&self, body: &mut Vec<u8>) -> bool {
+        let Ok(text) = std::str::from_utf8(body) else {
+            return false;
+        };
+        let is_echoed = |secret: &SecretString| {
+            let secret = secret.expose_secret();
+            secret.len() >= UNLIKELY_BYTES && text.contains(secret)
+        };
+        if !self.secrets.iter().any(is_echoed) {
+            return false;
+        }
+        *body = self.mask(text).into_bytes();
+        true
     }
 
     fn read(source: &config::Credentials) -> Result<Self, Error> {

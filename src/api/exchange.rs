@@ -49,8 +49,8 @@ pub(super) enum Route {
 /// What came of a request.
 pub(super) struct Arrived<T> {
     pub(super) at: Arrival,
-    /// The answer, or the error to give up with after all retries of this one request, or where the
-    /// credentials were refused.
+    /// The answer, or the error to give up with: after all retries of this one request, where the
+    /// credentials were refused, or where one customer's details are no answer of this API.
     pub(super) answer: Result<T, Error>,
 }
 
@@ -95,6 +95,13 @@ impl Exchange {
                     });
                 }
                 Verdict::Ended(error) => return Err(error),
+                Verdict::Alien(error) => {
+                    if route != Route::Details || self.tokens.give_up() {
+                        return Err(error);
+                    }
+                    let answer = Err(error);
+                    return Ok(Arrived { at, answer });
+                }
                 Verdict::Unauthorized(error) => {
                     if has_renewed || !self.may_have_renewed(&shown)? || !self.tokens.spend() {
                         let answer = Err(error);
@@ -141,7 +148,16 @@ impl Exchange {
         self.counted.request(route, is_retry);
         self.live.request();
         let sent = self.counted.next();
-        let received = self.transport.get(url, &shown).await;
+        let mut received = tokio::select! {
+            biased;
+            received = self.transport.get(url, &shown) => received,
+            () = self.gate.late() => return Err(Error::Stopped),
+        };
+        if let Ok(reply) = &mut received
+            && shown.mask_body(&mut reply.body)
+        {
+            self.counted.echoed();
+        }
         let headers = received.as_ref().ok().map(|reply| &reply.headers);
         let at = Arrival {
             interval: Interval {
@@ -205,6 +221,7 @@ pub(super) struct Counted {
     retries: AtomicU64,
     throttled: AtomicU64,
     has_answered: AtomicBool,
+    has_echoed: AtomicBool,
 }
 
 impl Counted {
@@ -217,6 +234,7 @@ impl Counted {
             retries: AtomicU64::new(0),
             throttled: AtomicU64::new(0),
             has_answered: AtomicBool::new(false),
+            has_echoed: AtomicBool::new(false),
         }
     }
 
@@ -238,6 +256,16 @@ impl Counted {
     /// A proof rests on the order of these numbers, across threads: no weaker ordering will do.
     fn next(&self) -> u64 {
         self.interval.fetch_add(1, Ordering::SeqCst)
+    }
+
+    /// An answer held the credentials. It is said once.
+    fn echoed(&self) {
+        if !self.has_echoed.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "the server sends the credentials back in what it answers: they are kept nowhere, and \
+                 stand there as [secret]; tell whoever runs it, and consider new ones"
+            );
+        }
     }
 
     fn request(&self, route: Route, is_retry: bool) {

@@ -210,7 +210,9 @@ fn said_of<T>(verdict: Verdict<T>) -> String {
     match verdict {
         Verdict::Taken(_) => String::new(),
         Verdict::Again(again) => said_by(&again.given_up("tried")),
-        Verdict::Unauthorized(error) | Verdict::Ended(error) => said_by(&error),
+        Verdict::Unauthorized(error) | Verdict::Alien(error) | Verdict::Ended(error) => {
+            said_by(&error)
+        }
     }
 }
 

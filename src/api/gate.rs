@@ -17,6 +17,9 @@ use super::retry_after::WAIT_MAX;
 use crate::clock::Clock;
 use crate::config;
 
+/// How long an answer that is still in the air may take once the run is to stop.
+const GRACE: Duration = Duration::from_secs(4);
+
 /// Lets attempts through.
 pub(super) struct Gate {
     pacer: Mutex<Pacer>,
@@ -95,6 +98,13 @@ impl Gate {
             () = self.stop.cancelled() => Err(Error::Stopped),
             () = self.clock.rest(wait) => Ok(()),
         }
+    }
+
+    /// Ends when what is still in the air is not waited for any longer.
+    pub(super) async fn late(&self) {
+        self.stop.cancelled().await;
+        // Of the process, not of the story: a clock that stands still must not cut off an answer.
+        tokio::time::sleep(GRACE).await;
     }
 
     /// The server wants no request for this long: everyone waits. An error where that is longer

@@ -19,6 +19,7 @@ mod pace;
 mod retry;
 mod retry_after;
 mod routes;
+mod strangers;
 mod transport;
 mod verdict;
 mod wire;
@@ -39,12 +40,14 @@ use exchange::{Arrival, Counted, Exchange, Route};
 use gate::Gate;
 use retry::Tokens;
 use routes::Routes;
+use strangers::Strangers;
 use transport::Transport;
 use verdict::{DetailReply, ListReply};
 use wire::ListBody;
 
 pub use answer::{Answer, Details, Filter, KeyPair, Limits, Page, Tally, Total};
 pub use error::Error;
+pub use strangers::Stranger;
 
 /// What the pacing remembers from one run to the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -63,6 +66,7 @@ struct Inner {
     exchange: Exchange,
     routes: Routes,
     spoken: Spoken,
+    strangers: Strangers,
 }
 
 impl Client {
@@ -95,6 +99,7 @@ impl Client {
             exchange,
             routes: Routes::new(&api.base_url),
             spoken: Spoken::new(api.dialect),
+            strangers: Strangers::default(),
         })))
     }
 
@@ -110,6 +115,7 @@ impl Client {
             exchange,
             routes,
             spoken,
+            ..
         } = &*self.0;
         loop {
             let asking = spoken.asking();
@@ -143,13 +149,16 @@ impl Client {
                 verdict::of_details(judged, id)
             })
             .await?;
+        let strangers = &self.0.strangers;
         let DetailReply { answer, notes } = arrived.answer.unwrap_or_else(|error| DetailReply {
             answer: match error {
                 Error::Refused { said, .. } => Answer::Refused(said),
+                Error::NotThisApi { what } => strangers.came(what),
                 other => Answer::Failed(other.to_string()),
             },
             notes: 0,
         });
+        strangers.heard(&answer);
         Ok(Details {
             id,
             interval: arrived.at.interval,
@@ -169,6 +178,12 @@ impl Client {
         let url = self.0.routes.key_pair();
         let reply = self.0.exchange.ask_once(&url).await?;
         (reply.status == 200).then(|| wire::key_pair(&reply.body))?
+    }
+
+    /// What has come so far in place of one customer's details or another's and is no answer of this
+    /// API; none where nothing has.
+    pub fn strangers(&self) -> Option<Stranger> {
+        self.0.strangers.seen()
     }
 
     /// What has gone over the wire so far.

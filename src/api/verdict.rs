@@ -25,6 +25,9 @@ pub(super) enum Verdict<T> {
     Again(Again),
     /// 401: the credentials may have been renewed since they were looked up.
     Unauthorized(Error),
+    /// No answer of this API, and asking again will not help: for the list that is the end, for one
+    /// customer's details it is a matter of theirs.
+    Alien(Error),
     /// Asking again will not help, nor will asking for anything else.
     Ended(Error),
 }
@@ -113,9 +116,9 @@ pub(super) fn of<T>(
     match reply.status {
         200 => match unlike_json(&reply, shown) {
             None => particular(&judged),
-            Some(what) => Verdict::Ended(Error::not_this_api(what)),
+            Some(what) => Verdict::Alien(Error::not_this_api(what)),
         },
-        300..=399 => Verdict::Ended(redirected(&reply, shown)),
+        300..=399 => Verdict::Alien(redirected(&reply, shown)),
         401 => Verdict::Unauthorized(judged.refused()),
         408 | 429 | 500 | 502..=504 => Verdict::Again(Again {
             what: judged.said(),
@@ -130,7 +133,7 @@ pub(super) fn of<T>(
 fn of_failure<T>(failure: Failure) -> Verdict<T> {
     let what = failure.to_string();
     match failure {
-        Failure::TooLarge { .. } => Verdict::Ended(Error::not_this_api(what)),
+        Failure::TooLarge { .. } => Verdict::Alien(Error::not_this_api(what)),
         Failure::Certificate(_) => Verdict::Ended(Error::Unavailable {
             what,
             source: failure.into_cause(),
@@ -213,7 +216,7 @@ fn of_record(body: DetailBody, asked: CustomerId) -> Verdict<DetailReply> {
 
 fn of_unfit<T>(unfit: Unfit) -> Verdict<T> {
     match unfit {
-        Unfit::Alien(what) => Verdict::Ended(Error::not_this_api(what)),
+        Unfit::Alien(what) => Verdict::Alien(Error::not_this_api(what)),
         Unfit::Garbled(what) => Verdict::Again(Again {
             what,
             garbled: true,

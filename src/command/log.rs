@@ -10,6 +10,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
+use super::stderr::Stderr;
 use super::{Failure, Terminal};
 use crate::cli::{Format, Global, Task};
 use crate::report::Exit;
@@ -33,7 +34,7 @@ pub fn init(global: &Global, task: &Task, terminal: &Terminal) -> Result<(), Fai
         .with_timer(Utc)
         // A log that can't be written has nowhere to say so.
         .log_internal_errors(false)
-        .with_writer(Stderr(terminal.bars().clone()));
+        .with_writer(BesideBars(terminal.bars().clone()));
     match global.log_format {
         Format::Json => builder.json().flatten_event(true).init(),
         Format::Text => builder
@@ -75,19 +76,19 @@ impl FormatTime for Utc {
 }
 
 /// Stderr, with the progress bars out of the way while a line is written.
-struct Stderr(MultiProgress);
+struct BesideBars(MultiProgress);
 
-impl Write for &Stderr {
+impl Write for &BesideBars {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.suspend(|| io::stderr().write(line))
+        self.0.suspend(|| Stderr.write(line))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
+        Stderr.flush()
     }
 }
 
-impl<'a> MakeWriter<'a> for Stderr {
+impl<'a> MakeWriter<'a> for BesideBars {
     type Writer = &'a Self;
 
     fn make_writer(&'a self) -> Self::Writer {

@@ -20,6 +20,7 @@ mod sandbox;
 mod service;
 mod snapshot;
 mod status;
+mod stderr;
 mod summary;
 mod terminal;
 mod verify;

@@ -5,6 +5,7 @@ use std::panic::PanicHookInfo;
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
+use super::stderr::Stderr;
 use crate::report::Exit;
 
 /// No core dump, which would hold secrets, and no half-living process: a panic in any thread ends
@@ -34,13 +35,11 @@ fn die(panic: &PanicHookInfo<'_>) {
     let place = panic
         .location()
         .map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
-    let mut stderr = std::io::stderr().lock();
-    let _ = writeln!(
-        stderr,
+    let said = format!(
         "twsync: error: this is a bug in twsync {} (panic at {place})\n  \
-         → nothing that was committed is lost; please report it with this line",
+         → nothing that was committed is lost; please report it with this line\n",
         env!("CARGO_PKG_VERSION"),
     );
-    let _ = stderr.flush();
+    let _ = Stderr.write_all(said.as_bytes());
     std::process::exit(i32::from(Exit::Bug as u8));
 }

@@ -11,6 +11,7 @@ use indicatif::MultiProgress;
 use serde::Serialize;
 
 use super::Failure;
+use super::stderr::Stderr;
 use super::words::{self, BOLD, RED};
 use crate::cli::{Format, Global};
 use crate::report::Exit;
@@ -88,8 +89,11 @@ impl Terminal {
             if !failure.hint().is_empty() {
                 said.push_str(&format!("  → {}\n", words::tame(failure.hint())));
             }
+            let mut colored = AutoStream::new(Vec::new(), AutoStream::choice(&io::stderr()));
             // If nobody can read it, the exit code still says it.
-            let _ = AutoStream::auto(io::stderr().lock()).write_all(said.as_bytes());
+            let _ = colored
+                .write_all(said.as_bytes())
+                .and_then(|()| Stderr.write_all(&colored.into_inner()));
         }
         if self.output == Format::Json && !self.answered.get() {
             let _ = self.answer(&serde_json::json!({ "error": failure }), |_| String::new());

@@ -211,6 +211,8 @@ pub struct Schedule {
     pub run_at_start: bool,
 }
 
+const LAST_SECOND_OF_AN_HOUR: Duration = Duration::from_secs(3599);
+
 impl Schedule {
     /// The first scheduled time after `at`.
     pub fn next(&self, at: Timestamp) -> Option<Timestamp> {
@@ -226,22 +228,48 @@ impl Schedule {
         Some(previous.timestamp())
     }
 
-    /// How long it is from each scheduled time to the next, in the week after `at`: one at least, and
-    /// no more than a thousand; none where the pattern never comes round again.
+    /// How long it is from each scheduled time to the next, in the week after the hour of `at`: one at
+    /// least; none where the pattern never comes round again.
     pub fn gaps(&self, at: Timestamp) -> Vec<Duration> {
-        const GAPS_MAX: usize = 1000;
         let week = SignedDuration::from_hours(7 * 24);
         let mut gaps = Vec::new();
-        let Some(first) = self.next(at) else {
+        let Some(first) = self.next(self.hour(at) + LAST_SECOND_OF_AN_HOUR) else {
             return gaps;
         };
+        // Every hour that has such times has them at the same minutes and seconds, so they are looked
+        // up once: a week may have ten thousand times, and more.
+        let within = self.within_the_hour_of(first);
         let mut last = first;
-        while last.duration_since(first) < week && gaps.len() < GAPS_MAX {
+        while last.duration_since(first) < week {
+            gaps.extend(&within);
+            last += within.iter().sum::<Duration>();
             let Some(time) = self.next(last) else { break };
             gaps.extend(Duration::try_from(time.duration_since(last)));
             last = time;
         }
         gaps
+    }
+
+    /// From this scheduled time to the next, and so on, as long as they are of the same hour.
+    fn within_the_hour_of(&self, first: Timestamp) -> Vec<Duration> {
+        let hour = self.hour(first);
+        let mut within = Vec::new();
+        let mut last = first;
+        while let Some(time) = self.next(last).filter(|it| self.hour(*it) == hour) {
+            within.extend(Duration::try_from(time.duration_since(last)));
+            last = time;
+        }
+        within
+    }
+
+    /// When this hour of the schedule's own time began.
+    fn hour(&self, at: Timestamp) -> Timestamp {
+        let local = at.to_zoned(self.timezone.clone());
+        let into_it = Duration::from_secs(
+            u64::from(local.minute().unsigned_abs()) * 60
+                + u64::from(local.second().unsigned_abs()),
+        );
+        Timestamp::from_second(at.as_second()).unwrap_or(at) - into_it
     }
 }
 

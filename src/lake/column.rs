@@ -75,6 +75,8 @@ pub enum Packing {
     Dictionary,
     /// Many distinct texts: lengths first, then the bytes.
     Lengths,
+    /// UUIDs: as [`Self::Lengths`], and nothing in them that is worth a search for repetitions.
+    Random,
     /// Integers near one another: the differences.
     Deltas,
     /// Nothing to gain.
@@ -99,7 +101,7 @@ impl Column {
 
     const fn new(name: &'static str, source: Source, kind: Kind) -> Self {
         let (unit, packing) = match kind {
-            Kind::Id => (Unit::None, Packing::Lengths),
+            Kind::Id => (Unit::None, Packing::Random),
             Kind::Text => (Unit::None, Packing::Dictionary),
             Kind::Integer => (Unit::None, Packing::Deltas),
             Kind::Flag => (Unit::None, Packing::Plain),

@@ -154,7 +154,7 @@ fn make(
     };
     let previous = previous.as_ref();
     let reader = Reader::open(mirror)?;
-    let snapshot = reader.snapshot()?;
+    let snapshot = reader.snapshot_with_survey()?;
     let source = Source::new(&snapshot, run, clock, live)?;
     live.begin(report::Stage::Publishing, 0);
     if let Some(previous) = previous {

@@ -175,7 +175,7 @@ pub(super) const FIELDS: [Column; 9] = [
     Column::listed("created_date", "createdAt", Kind::Day)
         .means("The day (UTC) on which the customer was created."),
     Column::details("owner_user_id", "ownerUserID", Kind::Text)
-        .packed(Packing::Lengths)
+        .packed(Packing::Random)
         .means("The UUID of the account's owner."),
 ];
 

@@ -101,6 +101,7 @@ pub(super) fn begin(
     at: Timestamp,
     dialect: &str,
     page_size: u32,
+    released: u64,
 ) -> rusqlite::Result<Walk> {
     if let Some(open) = open_id(connection)? {
         end(connection, open, Grade::Partial, None, at)?;
@@ -108,12 +109,22 @@ pub(super) fn begin(
     let known_alive = RowSet(living::expected(connection)?);
     connection
         .prepare_cached(
-            "INSERT INTO walks (run_id, started_at, dialect, page_size, known_alive)
-             VALUES (?1, ?2, ?3, ?4, ?5)
+            "INSERT INTO walks (run_id, started_at, dialect, page_size, known_alive, released)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              RETURNING id, run_id, started_at, dialect, page_size, known_alive,
                        (SELECT count FROM memory)",
         )?
-        .query_row(params![run, At(at), dialect, page_size, known_alive], head)
+        .query_row(
+            params![
+                run,
+                At(at),
+                dialect,
+                page_size,
+                known_alive,
+                count(released)
+            ],
+            head,
+        )
 }
 
 /// Ends a walk; its line stays until the next one ends, its ledger does not.
@@ -127,6 +138,7 @@ pub(super) fn end(
     for sql in [
         "DELETE FROM walk_lists WHERE walk = ?1",
         "DELETE FROM walk_details WHERE walk = ?1",
+        "DELETE FROM walk_departures WHERE walk = ?1",
         "DELETE FROM walks WHERE id < ?1 AND ended_at IS NOT NULL",
     ] {
         connection.prepare_cached(sql)?.execute([walk])?;

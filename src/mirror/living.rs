@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::customer::CustomerId;
 
+use super::departures;
 use super::row::{At, count_at, time_at};
 
 /// The rows of all living customers.
@@ -74,7 +75,7 @@ pub(super) fn unlisted(connection: &Connection) -> rusqlite::Result<RoaringBitma
 
 /// Rows that a statement gives in any order. Each names the index that holds them: sorted by row, a
 /// scan of the whole table would do it, at many times the pages.
-fn rows(connection: &Connection, sql: &str) -> rusqlite::Result<RoaringBitmap> {
+pub(super) fn rows(connection: &Connection, sql: &str) -> rusqlite::Result<RoaringBitmap> {
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map([], |row| row.get::<_, u32>(0))?;
     let mut set: RoaringBitmap = rows.collect::<Result<_, _>>()?;
@@ -112,19 +113,22 @@ pub(super) fn not_returned(
     connection: &Connection,
     listed: &RoaringBitmap,
 ) -> rusqlite::Result<()> {
-    let returned = rows(connection, "SELECT row FROM detail_queue WHERE reason = 1")?;
+    let returned = "SELECT row FROM detail_queue WHERE (attempts > 0) IN (0, 1) AND reason = 1";
+    let returned = rows(connection, returned)?;
     for row in returned - listed {
         super::queue::remove(connection, row)?;
     }
     Ok(())
 }
 
-/// Of these rows, those that were unlisted no longer are. Answers how many.
+/// Of these rows, those that were unlisted or inaccessible no longer are. Answers how many were
+/// unlisted.
 pub(super) fn relisted(connection: &Connection, listed: &RoaringBitmap) -> rusqlite::Result<u64> {
     let unlisted = rows(
         connection,
         "SELECT row FROM kept INDEXED BY kept_unlisted WHERE unlisted_since IS NOT NULL",
     )?;
+    departures::listed(connection, listed)?;
     let back = unlisted & listed;
     let mut statement =
         connection.prepare_cached("UPDATE kept SET unlisted_since = NULL WHERE row = ?1")?;

@@ -7,7 +7,8 @@
 //! - **a page** ([`Mirror::take_pages`]): what it showed (the walk's ledger), what is to be fetched
 //!   (the queue), what could not be taken (`rejected`). Customers that are as they were cost nothing.
 //! - **a detail** ([`Mirror::settle`]): the customer's row, its version, its queue entry and its
-//!   sighting. Many details may share a transaction; one detail is never split.
+//!   sighting. Many details may share a transaction; one detail is never split. Of those whom a proved
+//!   list does not show ([`Mirror::settle_departures`]), that they were heard besides.
 //! - **a run** ([`Mirror::begin_run`], [`Mirror::finish_run`]) and **a walk's** begin and end.
 //!
 //! A customer has a row number from the moment it is first listed, and keeps it for ever. Sets of
@@ -19,6 +20,7 @@
 mod check;
 mod creation;
 mod customers;
+mod departures;
 mod due;
 mod error;
 mod header;
@@ -37,6 +39,7 @@ mod row;
 mod rows;
 mod runs;
 mod settle;
+mod survey;
 mod time;
 mod versions;
 
@@ -56,6 +59,7 @@ use ids::RowNumbers;
 use lock::{Lock, beside};
 
 pub use customers::Kept;
+pub use departures::Heard;
 pub use due::{Due, DueKey, Old};
 pub use error::Error;
 pub use known::{Known, State};
@@ -182,7 +186,12 @@ impl Mirror {
     }
 
     /// Begins a walk, and ends as partial one that is still open: what that one listed stays queued,
-    /// and so counts as known to be alive. `count` is the interval counter now.
+    /// and so counts as known to be alive. `count` is the interval counter now; `released` are the
+    /// deletions that a person lets through.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is another noun; a struct of them would be one more"
+    )]
     pub fn begin_walk(
         &mut self,
         run: RunId,
@@ -190,10 +199,11 @@ impl Mirror {
         dialect: &str,
         page_size: u32,
         count: u64,
+        released: u64,
     ) -> Result<Walk, Error> {
         self.writing("walk-begin", |connection| {
             memory::counted(connection, count)?;
-            ledger::begin(connection, run, at, dialect, page_size)
+            ledger::begin(connection, run, at, dialect, page_size, released)
         })
     }
 

@@ -23,10 +23,11 @@ const MIGRATIONS: [&str; SCHEMA as usize] = [
     include_str!("migrations/002-walk-and-queue.sql"),
     include_str!("migrations/003-ids.sql"),
     include_str!("migrations/004-asked-in-vain.sql"),
+    include_str!("migrations/005-departures.sql"),
 ];
 
 /// The newest schema that this program knows.
-pub(super) const SCHEMA: u32 = 4;
+pub(super) const SCHEMA: u32 = 5;
 
 /// How long a statement waits for another program's lock.
 const BUSY_MAX: Duration = Duration::from_secs(10);

@@ -256,6 +256,14 @@ pub(super) fn next(
     Ok(queued)
 }
 
+/// Each half is a range of the index; a comparison of pairs would scan from the reason's first.
+const IN_ORDER: &str = "SELECT reason, row, id, attempts, last_error FROM detail_queue
+     WHERE (attempts > 0) = ?4 AND reason = ?1 AND row > ?2
+     UNION ALL
+     SELECT reason, row, id, attempts, last_error FROM detail_queue
+     WHERE (attempts > 0) = ?4 AND reason > ?1
+     ORDER BY reason, row LIMIT ?3";
+
 /// Of those that were asked for in vain, or of the others: the next `most` after `after`.
 fn in_order(
     connection: &Connection,
@@ -264,16 +272,8 @@ fn in_order(
     most: u32,
 ) -> rusqlite::Result<Vec<Queued>> {
     let (reason, row) = after.map_or((-1, 0), |key| (key.reason as i64, key.row));
-    // Each half is a range of the index; a comparison of pairs would scan from the reason's first.
     connection
-        .prepare_cached(
-            "SELECT reason, row, id, attempts, last_error FROM detail_queue
-             WHERE reason = ?1 AND row > ?2 AND (attempts > 0) = ?4
-             UNION ALL
-             SELECT reason, row, id, attempts, last_error FROM detail_queue
-             WHERE reason > ?1 AND (attempts > 0) = ?4
-             ORDER BY reason, row LIMIT ?3",
-        )?
+        .prepare_cached(IN_ORDER)?
         .query_map(params![reason, row, most, again], |row| {
             Ok(Queued {
                 key: QueueKey {
@@ -297,4 +297,53 @@ pub(super) fn lengths(connection: &Connection) -> rusqlite::Result<Vec<(Reason, 
         )?
         .query_map([], |row| Ok((row.get(0)?, count_at(row, 1)?)))?
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+    use crate::mirror::Mirror;
+
+    /// Steps of `SQLite`'s machine that it takes to read the queue a hundred at a time, from its
+    /// beginning to its end, in a mirror where so many fresh ones are followed by so many that were
+    /// asked for in vain.
+    fn steps(fresh: u32, in_vain: u32) -> i32 {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mirror = Mirror::open(&folder.path().join("mirror.db")).expect("a mirror");
+        let connection = &mirror.connection;
+        connection
+            .execute(
+                "WITH RECURSIVE rows (row) AS (SELECT 1 UNION ALL SELECT row + 1 FROM rows
+                                               WHERE row < ?1 + ?2)
+                 INSERT INTO detail_queue (row, id, reason, queued_at, attempts, absent)
+                 SELECT row, printf('00000000-0000-4000-8000-%012d', row), row % 2, '', row > ?1, 255
+                 FROM rows",
+                [fresh, in_vain],
+            )
+            .expect("rows");
+        let mut after = None;
+        let mut read = 0;
+        loop {
+            let queued = next(connection, after, 100).expect("the queue");
+            let Some(last) = queued.last() else { break };
+            assert!(after.is_none_or(|after| after < queued[0].key));
+            after = Some(last.key);
+            read += queued.len();
+        }
+        assert_eq!(read, (fresh + in_vain) as usize);
+        let statement = connection.prepare_cached(IN_ORDER).expect("it is cached");
+        statement.get_status(StatementStatus::VmStep)
+    }
+
+    #[test]
+    fn to_read_the_queue_costs_its_length_whoever_was_asked_for_in_vain() {
+        let fresh = steps(20_000, 0);
+        for (most, steps) in [(2, steps(0, 20_000)), (2, steps(10_000, 10_000))] {
+            assert!(steps < most * fresh, "{steps} and {fresh}");
+        }
+        let longer = steps(0, 40_000);
+        assert!(longer < 3 * fresh, "{longer} and {fresh}");
+    }
 }

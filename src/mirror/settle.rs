@@ -228,7 +228,8 @@ impl<'t> Settling<'t> {
         self.write(before.kept.is_some(), &kept, change)
     }
 
-    /// All that there is of it is what the list says, where the list said anything.
+    /// All that there is of it is what the list says, where the list said anything. Against a
+    /// tombstone that proves nothing: the list may be behind.
     fn listed(&self, before: &Before, why: &str) -> rusqlite::Result<Option<Op>> {
         queue::note_attempt(self.connection, before.row, before.at, why)?;
         let Some(listed) = before
@@ -239,6 +240,9 @@ impl<'t> Settling<'t> {
             return Ok(None);
         };
         let kept = before.kept.as_ref();
+        if kept.is_some_and(|kept| kept.deleted_at.is_some()) {
+            return Ok(None);
+        }
         let customer = with_summary(kept.map(|kept| &kept.customer), &listed.customer);
         let (kept, change) = self.turn(before, customer);
         if change.is_none() {

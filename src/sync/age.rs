@@ -14,9 +14,11 @@ use crate::report::{Mode, Outcome, Report, RunId};
 const RUNS_LOOKED_AT: u32 = 100;
 
 impl Run<'_> {
-    /// Which details are old, and how many of them are to be asked for again in this run.
+    /// Which details are old, and how many of them are to be asked for again in this run. Whoever was
+    /// asked for by a run that this one takes up is not asked for again.
     pub(super) async fn due(&mut self) -> Result<(Old, u64), Error> {
         let began = self.report.started_at;
+        let began = self.taken_up_since.map_or(began, |since| since.min(began));
         let max_age =
             SignedDuration::try_from(self.settings.max_detail_age).expect("the settings bound it");
         let too_old = began

@@ -13,16 +13,17 @@ use super::walk::Walked;
 use super::{Error, Run};
 use crate::api::{Answer, Details};
 use crate::customer::CustomerId;
-use crate::mirror::{Settled, Settlement};
+use crate::mirror::{self, Settled, Settlement};
 use crate::report::Stage;
 
 /// The errand of asking for a few customers and keeping what they answer.
-struct Hearing {
+struct Hearing<'r, 'a> {
+    run: &'r mut Run<'a>,
     to_ask: VecDeque<Ask>,
     heard: Vec<(u32, Details)>,
 }
 
-impl Errand for Hearing {
+impl Errand for Hearing<'_, '_> {
     async fn next(&mut self) -> Result<Option<Ask>, Error> {
         Ok(self.to_ask.pop_front())
     }
@@ -35,11 +36,16 @@ impl Errand for Hearing {
             }));
         Ok(())
     }
+
+    /// Whoever is killed now keeps to what the server has asked for all the same.
+    async fn end(&mut self) -> Result<(), Error> {
+        self.run.remember().await
+    }
 }
 
 impl Run<'_> {
     /// Asks for those that a complete walk shows to be gone, and marks deleted who is.
-    pub(super) async fn depart(&mut self, walked: &Walked, allowed: u64) -> Result<(), Error> {
+    pub(super) async fn depart(&mut self, walked: &Walked) -> Result<(), Error> {
         let mut listed = walked.listed.clone();
         let Verdict::Complete(proved) = &walked.verdict else {
             self.store
@@ -55,8 +61,15 @@ impl Run<'_> {
             })
             .await?;
         let canary = self.canary(walked, proved).await?;
-        let gone = self.unlisted_who_are_gone(canary, walked.id).await?;
-        let suspects = self.suspects(walked, proved, &gone, allowed).await?;
+        let id = walked.id;
+        let heard = self.store.with(move |mirror| mirror.heard(id)).await?;
+        let gone = self.off_list_who_are_gone(&heard, canary, id).await?;
+        let suspects = self.suspects(walked, proved, &gone).await?;
+        self.still_pending(&heard).await?;
+        let suspects: Vec<_> = suspects
+            .into_iter()
+            .filter(|(row, _)| !heard.decided.contains(*row) && !heard.pending.contains(*row))
+            .collect();
         self.live.begin(Stage::Details, suspects.len() as u64);
         let mut waiting = &suspects[..];
         while let Some(few) = self.next_few(&mut waiting) {
@@ -99,31 +112,47 @@ impl Run<'_> {
         Ok(self.store.with(|mirror| mirror.alive_count()).await?)
     }
 
-    /// Asks for those who are known to live unlisted, and keeps what they answer. Those who are not
-    /// found are missing now like any other, and subject to the same bounds.
-    async fn unlisted_who_are_gone(
+    /// Asks for those who are known to be kept though no list shows them, as far as a run that this one
+    /// takes up has not heard them, and keeps what they answer. Those who are not found are missing now
+    /// like any other, and subject to the same bounds.
+    async fn off_list_who_are_gone(
         &mut self,
+        heard: &mirror::Heard,
         canary: Option<(u32, CustomerId)>,
         walk: i64,
     ) -> Result<RoaringBitmap, Error> {
-        let unlisted = self
+        let known = &heard.decided | &heard.pending | &heard.gone;
+        let off_list = self
             .store
-            .with(|mirror| {
-                let unlisted = mirror.unlisted()?;
-                mirror.ids(&unlisted)
+            .with(move |mirror| {
+                let unheard = mirror.off_list()? - known;
+                mirror.ids(&unheard)
             })
             .await?;
-        let mut gone = RoaringBitmap::new();
-        let mut waiting = &unlisted[..];
+        let mut gone = heard.gone.clone();
+        let mut waiting = &off_list[..];
         while let Some(few) = self.next_few(&mut waiting) {
             let heard = self.hear(few).await?;
-            let (not_found, others) = heard
+            let (not_found, others): (Vec<_>, Vec<_>) = heard
                 .into_iter()
                 .partition(|(_, details)| heard_of(details) == Heard::NotFound);
+            let not_found: RoaringBitmap = not_found.into_iter().map(|(row, _)| row).collect();
+            gone |= &not_found;
+            if !not_found.is_empty() {
+                self.store
+                    .with(move |mirror| mirror.are_gone(walk, &not_found))
+                    .await?;
+            }
             self.decide(others, canary, walk).await?;
-            gone.extend(not_found.iter().map(|(row, _): &(u32, Details)| *row));
         }
         Ok(gone)
+    }
+
+    /// Of whom the run that this one takes up heard nothing that decides: asked again next run.
+    async fn still_pending(&mut self, heard: &mirror::Heard) -> Result<(), Error> {
+        let queued = self.store.with(|mirror| mirror.queued()).await?;
+        self.missing_pending += (&heard.pending - queued).len();
+        Ok(())
     }
 
     /// Who is to be asked for: the missing, as far as they are not held back.
@@ -132,8 +161,9 @@ impl Run<'_> {
         walked: &Walked,
         proved: &Complete,
         gone: &RoaringBitmap,
-        allowed: u64,
     ) -> Result<Vec<(u32, CustomerId)>, Error> {
+        let id = walked.id;
+        let allowed = self.store.with(move |mirror| mirror.released(id)).await?;
         let (missing, ruling) = self.missing(walked, proved, gone, allowed).await?;
         let released = match ruling {
             Ruling::Go => missing,
@@ -153,8 +183,9 @@ impl Run<'_> {
     }
 
     /// Who is missing, and whether they may go; also of those whom a list showed and whose details
-    /// were never had. Those who are known to live unlisted are left out, but for the `gone` among
-    /// them: they are missing in every run, and no reason to hold the others.
+    /// were never had. Those who are known to live unlisted, or of whom the server is known not to speak,
+    /// are left out, but for the `gone` among them: they are missing in every run, and no reason to
+    /// hold the others.
     pub(super) async fn missing(
         &mut self,
         walked: &Walked,
@@ -162,11 +193,11 @@ impl Run<'_> {
         gone: &RoaringBitmap,
         allowed: u64,
     ) -> Result<(RoaringBitmap, Ruling), Error> {
-        let (active, unlisted, was_held) = self
+        let (active, off_list, was_held) = self
             .store
-            .with(|mirror| Ok((mirror.sighted()?, mirror.unlisted()?, mirror.held()? > 0)))
+            .with(|mirror| Ok((mirror.sighted()?, mirror.off_list()?, mirror.held()? > 0)))
             .await?;
-        let missing = (departures::missing(&active, proved) - unlisted) | gone;
+        let missing = (departures::missing(&active, proved) - off_list) | gone;
         let tolerance = Tolerance {
             deletions_max: self.settings.deletions_max,
             deletions_max_share: self.settings.deletions_max_share,
@@ -267,7 +298,10 @@ impl Run<'_> {
             .filter(|one| matches!(one.outcome, Settlement::Pending { .. }))
             .map(|one| one.row)
             .collect();
-        let effects = self.settle(Some(walk), settled).await?;
+        let id = self.report.id;
+        let commit =
+            move |mirror: &mut mirror::Mirror, settled| mirror.settle_departures(walk, id, settled);
+        let effects = self.settle_by(settled, commit).await?;
         // Who is queued is counted with the queue.
         let unqueued = effects.iter().filter(|effect| !effect.still_queued);
         self.missing_pending += unqueued
@@ -290,11 +324,13 @@ impl Run<'_> {
     }
 
     async fn ask_for(&mut self, to_ask: VecDeque<Ask>) -> Result<Vec<(u32, Details)>, Error> {
+        let flight = self.flight.clone();
         let mut hearing = Hearing {
+            run: self,
             to_ask,
             heard: Vec::new(),
         };
-        self.flight.run(&mut hearing).await?;
+        flight.run(&mut hearing).await?;
         Ok(hearing.heard)
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use jiff::{SignedDuration, Timestamp};
 use roaring::RoaringBitmap;
 
 use super::certificate::Verdict;
@@ -15,7 +16,7 @@ use super::walk::{Walk, Walked};
 use super::{Error, Run};
 use crate::api::{self, Answer, Details};
 use crate::customer::CustomerId;
-use crate::mirror::{DueKey, Effect, Old, Op, QueueKey, Reason, Settled, Settlement};
+use crate::mirror::{self, DueKey, Effect, Mirror, Old, Op, QueueKey, Reason, Settled, Settlement};
 use crate::report::Stage;
 
 /// Questions read from the mirror at a time.
@@ -82,15 +83,44 @@ impl Run<'_> {
     /// Fetches those who were asked for in vain by earlier runs. They may be many, and never answer:
     /// that is no reason for the run to fail.
     pub(super) async fn fetch_again(&mut self) -> Result<(), Error> {
-        match self.fetch_queued(Places::Again, None).await {
-            Err(Error::Api(api::Error::Unavailable { what, .. })) => {
-                self.warn(format!(
-                    "those whose details never came before still fail: {what}"
-                ));
-                Ok(())
+        let done = self.fetch_queued(Places::Again, None).await;
+        let are_strange = || self.flight.client.strangers().is_some();
+        match done {
+            Err(Error::Api(api::Error::Unavailable { what, .. })) => self.still_fail(&what),
+            Err(Error::Api(api::Error::NotThisApi { what })) if are_strange() => {
+                self.still_fail(&what);
             }
-            done => done,
+            done => return done,
         }
+        Ok(())
+    }
+
+    fn still_fail(&mut self, what: &str) {
+        self.warn(format!(
+            "those whose details never came before still fail: {what}"
+        ));
+    }
+
+    /// Where something came that is no details at all, tells whose matter that is: of those customers,
+    /// as long as the server gives anybody's. Where it has not yet, one is asked for whose details
+    /// came in another run; where there is none, or no better comes, this is not the API.
+    pub(super) async fn face_strangers(&mut self) -> Result<(), Error> {
+        let Some(stranger) = self.flight.client.strangers() else {
+            return Ok(());
+        };
+        if stranger.are_all {
+            self.fetch(Waiting::for_anybody(), None).await?;
+        }
+        let what = stranger.what;
+        let now = self.flight.client.strangers();
+        if now.is_some_and(|stranger| stranger.are_all) {
+            return Err(api::Error::NotThisApi { what }.into());
+        }
+        self.warn(format!(
+            "the details of some customers are no answer of this API, and are asked for again by the \
+             next run: {what}"
+        ));
+        Ok(())
     }
 
     /// Fetches those whom the list showed to be new or changed, and were not asked for yet; not
@@ -152,6 +182,20 @@ impl Run<'_> {
         settled: Vec<Settled>,
     ) -> Result<Vec<Effect>, Error> {
         let id = self.report.id;
+        self.settle_by(settled, move |mirror, settled| {
+            mirror.settle(walk, id, settled)
+        })
+        .await
+    }
+
+    /// Commits a group of answers in this way and counts what they did.
+    pub(super) async fn settle_by(
+        &mut self,
+        settled: Vec<Settled>,
+        commit: impl FnOnce(&mut Mirror, Vec<Settled>) -> Result<Vec<Effect>, mirror::Error>
+        + Send
+        + 'static,
+    ) -> Result<Vec<Effect>, Error> {
         for one in &settled {
             match one.outcome {
                 Settlement::Found(_) | Settlement::Unlisted(_) => {
@@ -167,7 +211,7 @@ impl Run<'_> {
         }
         let effects = self
             .store
-            .with(move |mirror| mirror.settle(walk, id, settled))
+            .with(move |mirror| commit(mirror, settled))
             .await?;
         for effect in &effects {
             self.count(*effect);
@@ -205,6 +249,19 @@ impl Waiting {
     /// Nobody.
     pub(super) fn nobody() -> Self {
         Self::from(Source::Read)
+    }
+
+    /// One customer, whose details came once and have not been asked for in vain since.
+    fn for_anybody() -> Self {
+        let old = Old {
+            before: Timestamp::MAX - SignedDuration::from_secs(1),
+            max_age: SignedDuration::ZERO,
+        };
+        Self::from(Source::Due {
+            old,
+            left: 1,
+            after: None,
+        })
     }
 
     /// Those in these places of the queue, in its order.
@@ -335,12 +392,7 @@ fn settlement(row: u32, details: Details, reason: Option<Reason>, is_sighting: b
         Answer::Found(customer) => Settlement::Found(customer),
         Answer::Rejected(rejected) => Settlement::Rejected(rejected),
         Answer::Inaccessible(said) | Answer::Refused(said) => Settlement::Inaccessible { said },
-        // A list that is behind may show one that is gone: against its tombstone it proves nothing.
-        Answer::NotFound if reason == Some(Reason::Returned) => Settlement::Pending {
-            why: "the list shows it again, its details answer 404".to_owned(),
-        },
         Answer::NotFound => kept("its details answer 404".to_owned()),
-        Answer::Failed(why) if reason == Some(Reason::Returned) => Settlement::Pending { why },
         Answer::Failed(why) => kept(why),
     };
     Settled {

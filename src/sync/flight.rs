@@ -6,10 +6,7 @@
 //! one when they are slow), and when something ends the run it asks nothing more but still hands
 //! over what was in the air.
 
-use std::time::Duration;
-
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 use super::Error;
 use crate::api::{self, Answer, Client, Details, Page};
@@ -56,11 +53,7 @@ pub(super) struct Flight {
     pub(super) page_size: u32,
     /// Questions asked and not yet committed, at most.
     pub(super) in_flight_max: usize,
-    pub(super) stop: CancellationToken,
 }
-
-/// How long an answer that is still in the air may take once the run is to stop.
-const GRACE: Duration = Duration::from_secs(4);
 
 impl Flight {
     /// Asks all that `errand` has to ask. On the first failure nothing more is asked; what is in
@@ -68,8 +61,6 @@ impl Flight {
     pub(super) async fn run(&self, errand: &mut impl Errand) -> Result<(), Error> {
         let mut air = JoinSet::new();
         let mut failed = None;
-        let late = self.late();
-        tokio::pin!(late);
         loop {
             while failed.is_none() && air.len() < self.in_flight_max {
                 let Some(ask) = errand.next().await? else {
@@ -77,10 +68,7 @@ impl Flight {
                 };
                 air.spawn(send(self.client.clone(), self.page_size, ask));
             }
-            let mut landed = tokio::select! {
-                joined = air.join_next() => joined,
-                () = &mut late => return Err(failed.unwrap_or(api::Error::Stopped.into())),
-            };
+            let mut landed = air.join_next().await;
             if landed.is_none() {
                 return failed.map_or(Ok(()), Err);
             }
@@ -101,13 +89,6 @@ impl Flight {
                 errand.end().await?;
             }
         }
-    }
-
-    /// Ends when what is still in the air is not waited for any longer.
-    async fn late(&self) {
-        self.stop.cancelled().await;
-        // Of the process, not of the story: a clock that stands still must not cut off an answer.
-        tokio::time::sleep(GRACE).await;
     }
 }
 

@@ -64,31 +64,31 @@ impl Capacity<'_> {
     /// where they never can.
     ///
     /// A run asks for `reverify_max` details at most, and for no more than fit between its list
-    /// requests and the run after it. Where runs are now close and now far apart, it is the closest
-    /// that say how many fit, and the farthest that say how long so many runs take.
+    /// requests and the run after it. In turn all others come before somebody comes again. So it is
+    /// the longest time from a run that asks for details to the one by which so many have been asked
+    /// for since as there are customers, wherever in the schedule that begins.
     pub fn attainable_age(&self) -> Option<Duration> {
         if self.active == 0 {
             return Some(Duration::ZERO);
         }
-        let details = self.details_in_a_run()?;
-        let runs = self.active.checked_div(details)?;
-        let runs = runs + u64::from(!self.active.is_multiple_of(details));
-        Some(self.longest(runs))
-    }
-
-    /// How long so many runs in a row take, at most.
-    fn longest(&self, runs: u64) -> Duration {
-        let gaps = self.gaps.len();
-        let rounds = u32::try_from(runs / gaps as u64).unwrap_or(u32::MAX);
-        let rest = usize::try_from(runs % gaps as u64).expect("less than there are gaps");
-        let from = |first| self.gaps.iter().cycle().skip(first).take(rest);
-        let sum = |gaps: &mut dyn Iterator<Item = &Duration>| {
-            gaps.fold(Duration::ZERO, |sum, gap| sum.saturating_add(*gap))
-        };
-        let longest_rest = (0..gaps).map(|first| sum(&mut from(first))).max();
-        sum(&mut self.gaps.iter())
-            .saturating_mul(rounds)
-            .saturating_add(longest_rest.unwrap_or_default())
+        let runs: Vec<(Duration, u64)> = self
+            .gaps
+            .iter()
+            .map(|gap| (*gap, self.details(*gap)))
+            .collect();
+        let in_a_round = runs
+            .iter()
+            .map(|(_, details)| *details)
+            .fold(0, u64::saturating_add);
+        // Whole rounds first, then the last customers, of whom there is one at least.
+        let rounds = (self.active - 1).checked_div(in_a_round)?;
+        let rest = self.active - rounds * in_a_round;
+        let round = self
+            .gaps
+            .iter()
+            .fold(Duration::ZERO, |sum, gap| sum.saturating_add(*gap));
+        let rounds = round.saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX));
+        Some(rounds.saturating_add(longest(&runs, rest)))
     }
 
     /// Whether `max_detail_age` can be held.
@@ -97,21 +97,50 @@ impl Capacity<'_> {
             .is_some_and(|age| age <= max_detail_age)
     }
 
+    /// How many details a run asks for that has so long until the next.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a float becomes an integer by saturating, and what is no number becomes 0"
     )]
-    fn details_in_a_run(&self) -> Option<u64> {
-        let shortest = self.gaps.iter().min()?;
-        let requests = (self.requests_per_second * shortest.as_secs_f64()) as u64;
+    fn details(&self, gap: Duration) -> u64 {
+        let requests = (self.requests_per_second * gap.as_secs_f64()) as u64;
         let left = requests.saturating_sub(self.pages);
-        Some(left.min(u64::from(self.reverify_max)))
+        left.min(u64::from(self.reverify_max))
     }
+}
+
+/// The longest that it takes, from a run that asks for details to a later one, until so many have
+/// been asked for since; no more than all of these runs ask for in one round. Each run is its gap to
+/// the next, and how many details it asks for.
+fn longest(runs: &[(Duration, u64)], details: u64) -> Duration {
+    let mut ends = runs.iter().cycle();
+    let seconds = runs.iter().cycle().skip(1);
+    let (mut time, mut asked) = (Duration::ZERO, 0_u64);
+    let mut end = ends.next();
+    let mut longest = Duration::ZERO;
+    for (first, second) in runs.iter().zip(seconds) {
+        // The first run's own may all have come before: those after it count.
+        while asked < details
+            && let Some((gap, _)) = end
+        {
+            time = time.saturating_add(*gap);
+            end = ends.next();
+            asked = asked.saturating_add(end.map_or(0, |(_, details)| *details));
+        }
+        if first.1 > 0 {
+            longest = longest.max(time);
+        }
+        time = time.saturating_sub(first.0);
+        asked = asked.saturating_sub(second.1);
+    }
+    longest
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use super::*;
 
     const HOUR: Duration = Duration::from_hours(1);
@@ -263,6 +292,96 @@ mod tests {
             uneven(week_and_a_run).attainable_age(),
             Some(WEEK + weekend)
         );
+    }
+
+    /// Every day two runs a minute apart: between them there is no room, after them there is.
+    #[test]
+    fn runs_that_are_close_together_take_nothing_from_the_bound_of_the_others() {
+        let minute = Duration::from_mins(1);
+        let close = [minute, Duration::from_mins(24 * 60 - 1)];
+        let close = |active| Capacity {
+            active,
+            gaps: &close,
+            pages: 700,
+            ..CAPACITY
+        };
+        assert_eq!(close(2000).attainable_age(), Some(24 * HOUR));
+        assert_eq!(close(2001).attainable_age(), Some(48 * HOUR));
+    }
+
+    /// From nine to six on weekdays, each minute. A minute has room for a few, a night for many.
+    #[test]
+    fn the_bound_of_a_run_a_minute_sees_nights_and_weekends() {
+        let minute = Duration::from_mins(1);
+        let mut gaps = Vec::new();
+        for hours in [15, 15, 15, 15, 63] {
+            gaps.extend([minute; 539]);
+            gaps.push(hours * HOUR + minute);
+        }
+        let each_minute = |active, pages| Capacity {
+            active,
+            pages,
+            gaps: &gaps,
+            ..CAPACITY
+        };
+        assert_eq!(
+            each_minute(432, 168).attainable_age(),
+            Some(63 * HOUR + minute)
+        );
+        assert_eq!(
+            each_minute(433, 168).attainable_age(),
+            Some(63 * HOUR + 2 * minute)
+        );
+        // Only the last run of a day has time for details.
+        assert_eq!(each_minute(2000, 600).attainable_age(), Some(72 * HOUR));
+        assert_eq!(each_minute(10_000, 600).attainable_age(), Some(WEEK));
+    }
+
+    /// In turn, run after run, each as many as it has room for: nobody waits longer than the bound,
+    /// and somebody waits as long.
+    #[test]
+    fn the_bound_is_that_of_asking_for_all_in_turn() {
+        let mut random = fastrand::Rng::with_seed(7);
+        for _ in 0..500 {
+            let gaps: Vec<Duration> = (0..random.usize(1..8))
+                .map(|_| Duration::from_secs(random.u64(1..20)))
+                .collect();
+            let capacity = Capacity {
+                active: random.u64(1..40),
+                pages: random.u64(0..10),
+                gaps: &gaps,
+                requests_per_second: 1.0,
+                reverify_max: random.u32(1..12),
+            };
+            let Some(bound) = capacity.attainable_age() else {
+                assert!(gaps.iter().all(|gap| gap.as_secs() <= capacity.pages));
+                continue;
+            };
+            assert_eq!(in_turn(&capacity), bound, "{capacity:?}");
+        }
+    }
+
+    /// The longest that anybody waits who is asked for in turn. How many the first run leaves out
+    /// decides who comes last in which run; all ways are tried.
+    fn in_turn(capacity: &Capacity<'_>) -> Duration {
+        let mut longest = Duration::ZERO;
+        for left_out in 0..capacity.active {
+            let mut last_asked: VecDeque<Option<Duration>> =
+                (0..capacity.active).map(|_| None).collect();
+            let (mut now, mut left_out) = (Duration::ZERO, left_out);
+            for gap in capacity.gaps.iter().cycle().take(capacity.gaps.len() * 200) {
+                let details = capacity.details(*gap);
+                for _ in left_out.min(details)..details {
+                    if let Some(before) = last_asked.pop_front().flatten() {
+                        longest = longest.max(now.saturating_sub(before));
+                    }
+                    last_asked.push_back(Some(now));
+                }
+                left_out = left_out.saturating_sub(details);
+                now += *gap;
+            }
+        }
+        longest
     }
 
     #[test]

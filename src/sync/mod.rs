@@ -27,6 +27,7 @@ mod walk;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use roaring::RoaringBitmap;
 use tokio_util::sync::CancellationToken;
 
@@ -54,7 +55,7 @@ pub struct Job {
     pub mode: Mode,
     /// Requests that may go over the wire, retries counted. None: no budget.
     pub requests_max: Option<u64>,
-    /// Deletions that a hold is to let through.
+    /// Deletions that a hold is to let through, also by the run that takes this one up.
     pub deletions_allowed: u64,
     /// Whose details to ask for, where the mode is [`Mode::Refresh`].
     pub ids: Vec<CustomerId>,
@@ -140,8 +141,12 @@ struct Run<'a> {
     memory: Memory,
     report: Report,
     warnings: Vec<String>,
+    /// Deletions that a person lets through.
+    deletions_allowed: u64,
     /// The walk to be taken up, until [`Run::walk`] takes it.
     open_walk: Option<crate::mirror::Walk>,
+    /// When the walk began that this run takes up.
+    taken_up_since: Option<Timestamp>,
     /// Customers of whom this run wrote a version, or one that was cut short and that it took up.
     touched: RoaringBitmap,
     /// Customers whose details this run has asked for in vain: their next chance is the next run.
@@ -163,13 +168,14 @@ impl<'a> Run<'a> {
         self.foresee_age_of_the_known().await?;
         let walked = self.walk().await?;
         self.fetch_listed(&walked).await?;
-        self.depart(&walked, job.deletions_allowed).await?;
+        self.depart(&walked).await?;
         if job.mode == Mode::Full {
             self.queue_everyone().await?;
         }
         self.fetch_queued(Places::First, None).await?;
         self.fetch_due().await?;
         self.fetch_again().await?;
+        self.face_strangers().await?;
         self.end_walk(&walked).await?;
         self.conclude(&walked);
         Ok(())
@@ -213,7 +219,6 @@ impl<'a> Run<'a> {
             client,
             page_size: around.config.api.page_size,
             in_flight_max: around.config.pace.in_flight_max as usize,
-            stop: around.stop.clone(),
         };
         Ok(Self {
             store,
@@ -225,7 +230,9 @@ impl<'a> Run<'a> {
             memory,
             report,
             warnings: Vec::new(),
+            deletions_allowed: job.deletions_allowed,
             open_walk,
+            taken_up_since: None,
             touched: RoaringBitmap::new(),
             in_vain: RoaringBitmap::new(),
             verified: RoaringBitmap::new(),
@@ -262,6 +269,7 @@ impl<'a> Run<'a> {
                 .zip(ids.iter().copied()),
         )
         .await?;
+        self.face_strangers().await?;
         let left = self.store.with(|mirror| mirror.queued()).await? & asked;
         if !left.is_empty() {
             let what = format!(

@@ -61,14 +61,14 @@ impl Run<'_> {
         let (missing, held) = self.who_would_go(&walked).await?;
         let (_, reverify) = self.due().await?;
         let listed = walked.listed.clone();
-        let (by_reason, queued, unlisted) = self
+        let (by_reason, queued, off_list) = self
             .store
             .with(move |mirror| {
                 mirror.relisted(&listed)?;
                 Ok((
                     mirror.queued_by_reason()?,
                     mirror.queued()?,
-                    mirror.unlisted()?.len(),
+                    mirror.off_list()?.len(),
                 ))
             })
             .await?;
@@ -81,7 +81,7 @@ impl Run<'_> {
         let canaries = departing.len().div_ceil(self.heard_at_once() as u64);
         let waiting = (queued - &departing).len();
         // Who lives unlisted is found, as a rule, and needs no canary.
-        let detail_requests = waiting + reverify + departing.len() + canaries + unlisted;
+        let detail_requests = waiting + reverify + departing.len() + canaries + off_list;
         let tally = self.flight.client.tally();
         let requests_per_second = self.flight.client.requests_per_second();
         let requests = (detail_requests + tally.list_requests) as f64;
@@ -102,14 +102,16 @@ impl Run<'_> {
         })
     }
 
-    /// Who is missing, and how many departures would be held back: all or none, for nobody has
-    /// released any.
+    /// Who is missing, and how many departures would be held back: all or none, but for those that a
+    /// person released to a run that was cut short and would be taken up.
     async fn who_would_go(&mut self, walked: &Walked) -> Result<(RoaringBitmap, u64), Error> {
         let nobody = RoaringBitmap::new();
         let Verdict::Complete(proved) = &walked.verdict else {
             return Ok((nobody, self.suddenly_missing(walked).await?));
         };
-        let (missing, ruling) = self.missing(walked, proved, &nobody, 0).await?;
+        let id = walked.id;
+        let allowed = self.store.with(move |mirror| mirror.released(id)).await?;
+        let (missing, ruling) = self.missing(walked, proved, &nobody, allowed).await?;
         let held = match ruling {
             Ruling::Go => 0,
             Ruling::Some { held, .. } | Ruling::Hold { held, .. } => held,

@@ -111,10 +111,16 @@ impl Run<'_> {
     /// Goes on with a walk where its ledger ends.
     async fn take_up(&mut self, open: mirror::Walk) -> Result<Walk, Error> {
         self.report.grade = Some(Grade::Partial);
-        let begun_by = open.run;
+        self.taken_up_since = Some(open.started_at);
+        let (id, begun_by, released) = (open.id, open.run, self.deletions_allowed);
         self.touched = self
             .store
-            .with(move |mirror| mirror.written_since(begun_by))
+            .with(move |mirror| {
+                if released > 0 {
+                    mirror.release(id, released)?;
+                }
+                mirror.written_since(begun_by)
+            })
             .await?;
         let mut walk = Walk::begin(&open, self.settings.max_passes);
         if let Some(listed) = open.listed.last().filter(|_| open.known_alive.is_empty()) {
@@ -225,10 +231,12 @@ impl Run<'_> {
         };
         // Until the walk arrives, it is worth no more.
         self.report.grade = Some(Grade::Partial);
-        let (run, at) = (self.report.id, self.clock.now());
+        let (run, at, released) = (self.report.id, self.clock.now(), self.deletions_allowed);
         Ok(self
             .store
-            .with(move |mirror| mirror.begin_walk(run, at, dialect, page_size, first.sent))
+            .with(move |mirror| {
+                mirror.begin_walk(run, at, dialect, page_size, first.sent, released)
+            })
             .await?)
     }
 

@@ -16,6 +16,8 @@ pub const IN_FLIGHT_MAX: u64 = 4;
 pub struct Copy {
     pub sandbox: Sandbox,
     pub folder: TempDir,
+    /// Old details that one run may ask for.
+    pub reverify_max: u32,
 }
 
 impl Copy {
@@ -29,6 +31,7 @@ impl Copy {
         Self {
             sandbox,
             folder: tempfile::tempdir().unwrap(),
+            reverify_max: 0,
         }
     }
 
@@ -50,11 +53,19 @@ impl Copy {
             .env("TWSYNC_PACE__REQUESTS_PER_SECOND", "1e9")
             .env("TWSYNC_PACE__BURST", "1000")
             .env("TWSYNC_PACE__IN_FLIGHT_MAX", IN_FLIGHT_MAX.to_string())
-            .env("TWSYNC_SYNC__REVERIFY_MAX", "0")
+            .env("TWSYNC_SYNC__REVERIFY_MAX", self.reverify_max.to_string())
             .env("TWSYNC_MIRROR__PATH", self.mirror())
             .env("TWSYNC_LAKE__PATH", self.lake())
             .stdin(Stdio::null());
         command
+    }
+
+    /// A month goes by, as far as the age of details is concerned: the program has only the real clock.
+    pub fn ages(&self) {
+        let base = Connection::open(self.mirror()).unwrap();
+        let a_month_ago = "strftime('%Y-%m-%dT%H:%M:%f000Z', detail_verified_at, '-30 days')";
+        let older = format!("UPDATE kept SET detail_verified_at = {a_month_ago}");
+        assert!(base.execute(&older, []).unwrap() > 0);
     }
 
     /// One `--once` that is to die where `failpoints` says.

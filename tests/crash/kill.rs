@@ -79,6 +79,7 @@ async fn kill_nine_at_random_loses_nothing() {
     let copy = Copy {
         sandbox: Sandbox::start(options).await.unwrap(),
         folder: tempfile::tempdir().unwrap(),
+        reverify_max: 0,
     };
     let mut random = fastrand::Rng::with_seed(3);
     let mut kills = 0;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use copy::{Copy, Held, IN_FLIGHT_MAX, sound, was_aborted};
 use twsync::sandbox::{Action, On, Place, Rule, World};
+use uuid::Uuid;
 
 /// Every point at which the process may be made to die.
 const POINTS: [&str; 27] = [
@@ -55,24 +56,30 @@ enum Dying {
     Later,
     /// The same, and it asks for everybody's details.
     Full,
+    /// The same, and everybody's details are old.
+    Old,
 }
 
 impl Dying {
     fn arguments(self) -> &'static [&'static str] {
         match self {
-            Self::First | Self::Later => &[],
+            Self::First | Self::Later | Self::Old => &[],
             Self::Full => &["--full"],
         }
     }
 
     /// A copy that stands where this run is to begin.
     async fn stage(self) -> Copy {
-        let copy = Copy::of(world()).await;
+        let mut copy = Copy::of(world()).await;
         if self != Self::First {
             copy.once_to_the_end(&[]).await;
             let world = copy.sandbox.world();
             world.churn(5, 20);
             world.change_hidden(world.listed_ids()[60]);
+        }
+        if self == Self::Old {
+            copy.ages();
+            copy.reverify_max = 1_000;
         }
         copy
     }
@@ -145,6 +152,14 @@ async fn a_full_run_that_dies_anywhere_is_taken_up() {
     every_point(Dying::Full, &[0], 20).await;
 }
 
+/// Details that are asked for only because they are old: in no queue, and gone on with all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_dies_anywhere_while_it_asks_for_old_details_is_taken_up() {
+    let (_, requests) = undisturbed(Dying::Old).await;
+    assert!(requests > 120, "{requests}: everybody is asked for again");
+    every_point(Dying::Old, &[0, 7, 20], 25).await;
+}
+
 /// The point that only a lake in a bucket comes to: `tests/objects/races.rs` has it die there.
 const OF_BUCKETS: &str = "lake-sent";
 
@@ -190,14 +205,27 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 async fn what_a_server_asked_for_is_kept_to_by_a_run_after_one_that_was_killed() {
     let copy = Copy::of(world()).await;
     let ids = copy.sandbox.world().listed_ids();
+    is_kept_to_at_once(&copy, ids[60], ids[61]).await;
+    // Those who are missing are heard in another way than all others, and no less at once.
+    let copy = Copy::of(world()).await;
+    copy.once_to_the_end(&[]).await;
+    for id in &ids[60..62] {
+        copy.sandbox.world().delete(*id);
+    }
+    is_kept_to_at_once(&copy, ids[60], ids[61]).await;
+}
+
+/// Asks for two customers: one who never answers, and one for whom the server asks to be left alone.
+async fn is_kept_to_at_once(copy: &Copy, silent: Uuid, busy: Uuid) {
     let faults = copy.sandbox.faults();
-    faults.add(Rule::on(On::Customer(ids[60])).does(Action::hang()));
-    faults.add(Rule::on(On::Customer(ids[61])).does(Action::throttled(Some("3600"))));
+    faults.add(Rule::on(On::Customer(silent)).does(Action::hang()));
+    faults.add(Rule::on(On::Customer(busy)).does(Action::throttled(Some("3600"))));
     let mut command = copy.command(&["-qq", "--once"]);
     command
         .env("TWSYNC_API__REQUEST_TIMEOUT", "1h")
         .env("FAILPOINTS", "mirror::memory-after-commit=panic(abort)");
-    let mut child = tokio::process::Command::from(command).spawn().unwrap();
+    let mut command = tokio::process::Command::from(command);
+    let mut child = command.kill_on_drop(true).spawn().unwrap();
     let died = tokio::time::timeout(Duration::from_mins(1), child.wait()).await;
     assert!(was_aborted(died.expect("it waits for an answer").unwrap()));
 
@@ -206,6 +234,32 @@ async fn what_a_server_asked_for_is_kept_to_by_a_run_after_one_that_was_killed()
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(75), "{said}");
     assert_eq!(copy.requests(), before, "{said}");
+}
+
+/// A person's word holds for the whole run, of which the one that takes it up is a part.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_released_is_so_still_after_a_death() {
+    for point in [
+        "mirror::walk-begin-after-commit",
+        "mirror::page-after-commit",
+        "mirror::detail-before-commit",
+        "mirror::detail-after-commit",
+    ] {
+        let copy = Copy::of(world()).await;
+        copy.once_to_the_end(&[]).await;
+        let world = copy.sandbox.world();
+        for id in &world.listed_ids()[60..69] {
+            world.delete(*id);
+        }
+        assert_eq!(copy.once(&[], "").await.status.code(), Some(76), "on hold");
+        let dies = format!("{point}=panic(abort)");
+        let died = copy.once(&["--allow-deletions", "9"], &dies).await;
+        assert!(was_aborted(died.status));
+        copy.once_to_the_end(&[]).await;
+        let gone = "SELECT count(*) FROM customers WHERE deleted_at IS NOT NULL";
+        let gone = sound(&copy.mirror()).query_row(gone, [], |row| row.get(0));
+        assert_eq!(gone, Ok(9), "dead at {point}");
+    }
 }
 
 /// A walk that has seen everybody has, though its run dies before it can say anything else.

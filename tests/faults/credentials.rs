@@ -9,6 +9,7 @@ use twsync::config::{Credentials, SecretSource};
 use twsync::report::{Exit, Grade, Outcome};
 use twsync::sandbox::{Action, On, Options, Rule, TOKEN, World};
 
+use crate::program::{contents, holds};
 use crate::shell::{Shell, ended};
 use crate::support::Copying;
 
@@ -231,6 +232,42 @@ async fn a_secret_as_the_name_of_a_field_is_not_said() {
     assert!(copying.number("SELECT count(*) FROM rejected") >= 2);
     let told = "SELECT count(*) FROM rejected WHERE why NOT LIKE '%`[secret]`%'";
     assert_eq!(copying.number(told), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_the_server_writes_into_its_data_is_kept_nowhere() {
+    let shell = Shell::of(3).await;
+    let written = || {
+        Action::edit(|json| {
+            let details = json.get("id").is_some();
+            let customer = if details {
+                &mut json["name"]
+            } else {
+                &mut json["customers"][0]["name"]
+            };
+            *customer = json!(format!("ACME {TOKEN}"));
+        })
+    };
+    let id = shell.sandbox.world().listed_ids()[0];
+    shell.fault(Rule::on(On::List).does(written()));
+    shell.fault(Rule::on(On::Customer(id)).does(written()));
+    let ran = shell.run(&["--once", "-vv"]).await.exits(0);
+    let told = ran.stderr.matches("sends the credentials back").count();
+    assert_eq!(told, 1, "{}", ran.stderr);
+    let history = shell.run(&["history", &id.to_string()]).await.exits(0);
+    assert!(
+        history.stdout.contains("ACME [secret]"),
+        "{}",
+        history.stdout
+    );
+    for said in [ran, history] {
+        said.assert_hides(TOKEN);
+    }
+    assert_eq!(
+        shell.number("SELECT count(*) FROM customers WHERE name = 'ACME [secret]'"),
+        1
+    );
+    assert!(!holds(&contents(&shell.path("")), TOKEN));
 }
 
 /// A run that ends because of this answer, in which the server says what it was shown.

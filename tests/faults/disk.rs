@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::{fs, io};
 
 use crate::shell::{Shell, ended};
@@ -22,7 +22,9 @@ fn with_room(command: &Command, kib: u32) -> Command {
                 .get_envs()
                 .filter_map(|(name, value)| Some((name, value?))),
         )
-        .env("PATH", "/usr/bin:/bin");
+        .env("PATH", "/usr/bin:/bin")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     limited
 }
 

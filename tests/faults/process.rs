@@ -1,11 +1,12 @@
 //! The process: told to stop, with nobody to read what it says, or broken.
 
 use std::fs;
-use std::io::pipe;
+use std::io::{PipeReader, PipeWriter, Write, pipe};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::Notify;
 use twsync::sandbox::{Action, On, Rule};
 
@@ -64,6 +65,31 @@ async fn sigterm_ends_a_wait_that_the_server_asked_for() {
     assert_eq!(shell.sandbox.requests().total(), 1);
 }
 
+/// Whatever asks is told to stop while the very first answer is awaited in vain.
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_ends_a_wait_for_a_first_answer_that_never_comes() {
+    for (arguments, exit) in [
+        (&["--once"][..], 75),
+        (&["plan"], 75),
+        (&["check"], 75),
+        (&[], 0),
+    ] {
+        let shell = Shell::of(3).await;
+        shell.fault(Rule::on(On::List).does(Action::hang()));
+        let running = shell.start(arguments);
+        shell.sandbox.requests().reached(1).await;
+        running.signal(Signal::TERM);
+        let told = Instant::now();
+        running.ends().await.exits(exit);
+        let took = told.elapsed();
+        assert!(
+            took < Duration::from_secs(8),
+            "{arguments:?}: out within seconds, not {took:?}"
+        );
+        assert_eq!(shell.sandbox.requests().total(), 1, "{arguments:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_goes_on_with_its_old_settings_where_new_ones_are_bad() {
     let shell = Shell::of(20).await;
@@ -110,6 +136,43 @@ async fn a_closed_log_never_stalls_a_run() {
     command.stderr(writer);
     ended(command).await.exits(0);
     shell.is_whole().await;
+}
+
+/// Both ends of a pipe that holds as much as it can.
+fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, mut writer) = pipe().unwrap();
+    let room = rustix::pipe::fcntl_setpipe_size(&writer, 4096).unwrap();
+    writer.write_all(&vec![b'.'; room]).unwrap();
+    (reader, writer)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_nobody_reads_never_stalls_a_run() {
+    let shell = Shell::of(120).await;
+    let (_reader, writer) = full_pipe();
+    let mut command = shell.command(&["--once", "-vvv"]);
+    command.stderr(writer);
+    ended(command).await.exits(0);
+    shell.is_whole().await;
+    let (_reader, writer) = full_pipe();
+    let mut command = shell.command(&["--once", "--set", "api.token_file=/nowhere"]);
+    command.stderr(writer);
+    ended(command).await.exits(78);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_nobody_reads_keeps_no_daemon_from_being_stopped() {
+    let shell = Shell::of(120).await;
+    let (_reader, writer) = full_pipe();
+    let mut command = shell.command(&["-vvv"]);
+    command.stdout(Stdio::null()).stderr(writer);
+    let mut command = tokio::process::Command::from(command);
+    let mut daemon = command.kill_on_drop(true).spawn().unwrap();
+    shell.sandbox.requests().reached(2).await;
+    let pid = Pid::from_raw(daemon.id().unwrap().cast_signed()).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
+    let ended = daemon.wait().await.unwrap();
+    assert_eq!(ended.code(), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

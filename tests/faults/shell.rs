@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
@@ -52,7 +52,9 @@ impl Shell {
             .args(arguments)
             .current_dir(self.path(""))
             .env_clear()
-            .envs(variables.filter_map(|(name, value)| Some((name, value?))));
+            .envs(variables.filter_map(|(name, value)| Some((name, value?))))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         if rustix::process::geteuid().is_root() {
             command.uid(65_534).gid(65_534);
         }
@@ -120,5 +122,7 @@ impl Shell {
 /// Runs this to its end, while the sandbox goes on serving.
 pub(crate) async fn ended(command: Command) -> Said {
     let mut command = tokio::process::Command::from(command);
-    Said::from(command.kill_on_drop(true).output().await.unwrap())
+    // Not `output`, which would give it pipes of its own and read them.
+    let child = command.kill_on_drop(true).spawn().unwrap();
+    Said::from(child.wait_with_output().await.unwrap())
 }

@@ -41,7 +41,7 @@ impl World {
         let report = Report::begin(run, Mode::Sync, at(0));
         mirror.begin_run(&report).unwrap();
         let walk = mirror
-            .begin_walk(run, at(0), "page-size", 100, 1)
+            .begin_walk(run, at(0), "page-size", 100, 1, 0)
             .unwrap()
             .id;
         Self {

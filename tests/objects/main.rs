@@ -1,5 +1,7 @@
-//! A lake in a bucket, held against a storage that speaks S3: `tests/readers/storage.py`.
+//! A lake in a bucket, held against a storage that speaks S3, `tests/readers/storage.py`, and one that speaks
+//! Azure, `azure.py` beside it.
 
+mod azure;
 #[path = "../program/mod.rs"]
 mod program;
 mod program_runs;

@@ -8,7 +8,7 @@ use std::thread;
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
-use twsync::lake::Error;
+use twsync::lake::{self, Error};
 use twsync::report::Exit;
 
 use crate::storage::{Storage, named};
@@ -249,5 +249,28 @@ fn what_fails_after_the_manifest_is_left_to_the_next() {
     storage.order("well");
     let published = world.publish();
     assert!(package(&storage).contains(&published.generation));
+    assert_eq!(world.verify(), []);
+}
+
+#[test]
+fn a_generation_that_is_replaced_while_it_is_verified_is_called_neither_whole_nor_damaged() {
+    let Some(storage) = Storage::start() else {
+        return;
+    };
+    let mut world = world(&storage);
+    world.publish();
+    let files = named(&storage.manifest());
+    let file = files.first().expect("a file");
+    storage.order(&format!("hold {file}"));
+    let (settings, mirror) = (world.settings.clone(), world.folder().join("mirror.db"));
+    let verified = thread::spawn(move || lake::verify(&settings, &mirror));
+    storage.order("held");
+    world.find(&[with_members(1, 99)]);
+    world.publish();
+    storage.order("well");
+    let error = verified.join().expect("it ends");
+    let error = error.expect_err("what was verified is no more what is published");
+    assert!(matches!(error, Error::Held { .. }), "{error:?}");
+    assert!(error.to_string().contains("s3://customers/lake"), "{error}");
     assert_eq!(world.verify(), []);
 }

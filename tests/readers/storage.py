@@ -6,6 +6,8 @@ its input does. A line of input tells it what to do:
     lose NAME       the next PUT of an object of that name is taken, and answered with 500
     refuse NAME     every PUT of an object of that name is answered with 403
     withhold NAME   every GET of an object of that name is answered with 403
+    hold NAME       whoever GETs an object of that name waits until all is well
+    held            it says `done` as soon as somebody waits so
     careless NAME   requests' headers If-Match or If-None-Match, whichever is named, are not seen from now on
     guarded         signatures are checked from now on; it says a key and its secret, which may do all
     folder NAME     makes the empty object that consoles show as a folder
@@ -32,6 +34,7 @@ BUCKET = "customers"
 moto = DomainDispatcherApplication(create_backend_app)
 said = threading.Lock()
 orders = {}
+held, let_go = threading.Event(), threading.Event()
 
 
 def say(*words):
@@ -48,6 +51,9 @@ def storage(environ, start_response):
         say(method, path, "403")
         start_response("403 Forbidden", [("Content-Type", "application/xml")])
         return [b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"]
+    if is_of("GET", orders.get("hold")):
+        held.set()
+        let_go.wait()
     lost = is_of("PUT", orders.get("lose"))
 
     def answer(status, headers, info=None):
@@ -86,6 +92,9 @@ for line in sys.stdin:
     order, _, name = line.strip().partition(" ")
     if order == "well":
         orders.clear()
+        let_go.set()
+    elif order == "held":
+        held.wait()
     elif order == "guarded":
         say("done", *guard(url))
         continue
@@ -93,4 +102,7 @@ for line in sys.stdin:
         boto3.client("s3", endpoint_url=url).put_object(Bucket=BUCKET, Key=f"{name}/")
     else:
         orders[order] = name
+        if order == "hold":
+            held.clear()
+            let_go.clear()
     say("done")

@@ -131,3 +131,13 @@ fn of_many_candidates_the_one_that_is_proved_is_kept_and_one_out_of_reach_goes()
     }
     assert_eq!(complete(&evidence).as_of, at(5, 6));
 }
+
+#[test]
+fn alone_is_who_overlaps_with_nobody_before_or_behind_it() {
+    assert!(alone(&[]).is_empty());
+    assert_eq!(alone(&[at(0, 1), at(1, 2)]), [true, true], "one by one");
+    let second_and_third_at_once = [at(1, 2), at(3, 6), at(4, 8), at(9, 10)];
+    assert_eq!(alone(&second_and_third_at_once), [true, false, false, true]);
+    let all_within_the_last = [at(2, 3), at(4, 5), at(1, 6)];
+    assert_eq!(alone(&all_within_the_last), [false, false, false]);
+}
