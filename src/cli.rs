@@ -35,7 +35,8 @@ Exit codes:
   69  the API can't be reached, or keeps failing
   73  mirror or lake can't be written (disk full, permissions)
   74  mirror or lake is damaged, from another program, or from a newer version
-  75  partial: interrupted, budget spent, or another process holds the mirror; run it again
+  75  partial: interrupted, budget spent, asked to wait too long, or another process holds the
+      mirror; run it again
   76  done, but deletions are on hold and want a decision
   77  credentials refused
   78  the configuration is wrong

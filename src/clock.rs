@@ -46,10 +46,11 @@ impl Clock {
         (Self(Kind::Still(hands.clone())), hands)
     }
 
-    /// What time it is.
+    /// What time it is, in whole microseconds: that much the mirror keeps, so nobody is told more. What
+    /// is made from what a run holds in memory is then the same as what is made from the mirror later.
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            Kind::Running { tell, .. } => tell(),
+            Kind::Running { tell, .. } => in_microseconds(tell()),
             Kind::Still(hands) => hands.now(),
         }
     }
@@ -74,6 +75,11 @@ impl Clock {
             }
         }
     }
+}
+
+fn in_microseconds(at: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(at.as_microsecond())
+        .expect("it is nearer to 1970 than what it is cut from")
 }
 
 impl fmt::Debug for Clock {
@@ -114,6 +120,14 @@ impl Hands {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_clock_tells_more_than_the_mirror_keeps() {
+        let fine: Timestamp = "2026-11-23T20:52:31.757111505Z".parse().expect("a time");
+        let kept: Timestamp = "2026-11-23T20:52:31.757111Z".parse().expect("a time");
+        assert_eq!(Clock::telling(move || fine).now(), kept);
+        assert_eq!(Clock::still(fine).0.now(), kept);
+    }
 
     #[tokio::test]
     async fn a_clock_that_stands_still_is_later_by_what_was_waited() {

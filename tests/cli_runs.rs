@@ -76,7 +76,12 @@ async fn every_way_to_end_has_its_exit_code() {
         .faults()
         .add(Rule::on(On::Any).does(Action::status(503)));
     let program = Program::against(&failing).env("TWSYNC_PACE__RETRIES_MAX", "0");
-    program.run(&["--once"]).await.exits(69);
+    let said = program.run(&["--once"]).await.exits(69);
+    assert!(
+        !said.stdout.contains("generation"),
+        "there is none yet: {}",
+        said.stdout
+    );
 
     let good = sandbox().await;
     let program = Program::against(&good).env("TWSYNC_MIRROR__PATH", "/proc/mirror.db");
@@ -326,6 +331,9 @@ async fn the_sandbox_serves_until_it_is_told_to_stop() {
         .env("TWSYNC_API__BASE_URL", &base_url)
         .env("TWSYNC_API__TOKEN", twsync::sandbox::TOKEN);
     syncing.run(&["--once"]).await.exits(0);
+    let port = base_url.split(&[':', '/'][..]).nth(4).expect("a port");
+    let second = program.run(&["sandbox", "--port", port]).await.exits(2);
+    second.says(port).says("--port");
     running.signal(Signal::INT);
     running.ends().await.exits(0);
 }

@@ -112,7 +112,7 @@ impl Exchange {
                 Verdict::Again(again) => {
                     self.note(&again, attempt.passed)?;
                     let spent = if retries == self.retries_max {
-                        Some(format!("after {retries} retries"))
+                        Some(after(retries))
                     } else {
                         (!self.tokens.spend()).then(|| RETRIES_SPENT.to_owned())
                     };
@@ -211,6 +211,13 @@ impl Exchange {
             return Ok(());
         }
         self.gate.rest(backoff(retry)).await
+    }
+}
+
+fn after(retries: u32) -> String {
+    match retries {
+        1 => "after 1 retry".to_owned(),
+        _ => format!("after {retries} retries"),
     }
 }
 

@@ -37,6 +37,8 @@ pub(super) enum Failure {
     Unreachable(#[source] reqwest::Error),
     #[error("the server's certificate is not valid")]
     Certificate(#[source] reqwest::Error),
+    #[error("no TLS is spoken there: look at http, https and the port in `api.base_url`")]
+    NoTls(#[source] reqwest::Error),
     #[error("no whole answer came within the time limit")]
     TimedOut(#[source] reqwest::Error),
     /// As an idle connection does that the server closed while the request was on its way.
@@ -146,8 +148,11 @@ fn unusable(error: reqwest::Error) -> Error {
 
 fn before_an_answer(error: reqwest::Error) -> Failure {
     let error = error.without_url();
-    if has_bad_certificate(&error) {
+    let refusal = refusal_of_tls(&error);
+    if let Some(rustls::Error::InvalidCertificate(_)) = refusal {
         Failure::Certificate(error)
+    } else if let Some(rustls::Error::InvalidMessage(_)) = refusal {
+        Failure::NoTls(error)
     } else if error.is_timeout() {
         Failure::TimedOut(error)
     } else if error.is_connect() {
@@ -167,11 +172,11 @@ fn within_an_answer(error: reqwest::Error) -> Failure {
 }
 
 /// Looks through the causes for what rustls said.
-fn has_bad_certificate(error: &reqwest::Error) -> bool {
+fn refusal_of_tls(error: &reqwest::Error) -> Option<&rustls::Error> {
     let mut cause = error.source();
     while let Some(error) = cause {
-        if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
-            return true;
+        if let Some(refusal) = error.downcast_ref() {
+            return Some(refusal);
         }
         // An `io::Error` shows what it wraps here, and as its source only what lies below that.
         let wrapped = error
@@ -182,7 +187,7 @@ fn has_bad_certificate(error: &reqwest::Error) -> bool {
             None => error.source(),
         };
     }
-    false
+    None
 }
 
 impl Failure {
@@ -191,6 +196,7 @@ impl Failure {
         match self {
             Self::Unreachable(error)
             | Self::Certificate(error)
+            | Self::NoTls(error)
             | Self::TimedOut(error)
             | Self::Closed(error)
             | Self::BrokeOff(error) => Some(Box::new(error)),

@@ -30,7 +30,7 @@ pub(super) async fn run(port: u16, customers: u32, terminal: &Terminal) -> Resul
     let sandbox = Sandbox::start(options).await.map_err(|error| {
         let hint = "choose another with --port; 0 takes any that is free".to_owned();
         let cause = format!("can't serve on 127.0.0.1:{port}: {error}");
-        Failure::new(Exit::CannotWrite, cause, hint)
+        Failure::new(Exit::Usage, cause, hint)
     })?;
     let serving = Serving {
         base_url: sandbox.url(),

@@ -166,7 +166,7 @@ fn where_lake_is(lake: &Lake<'_>) -> String {
             indicatif::HumanBytes(bytes),
             files.saturating_sub(kept)
         ),
-        _ => format!("{path} (not published: the last generation stays)"),
+        _ => format!("{path} (not published: it is as it was)"),
     }
 }
 

@@ -18,6 +18,8 @@ struct Answer {
     /// False where no lake is configured, and only the mirror was looked at.
     with_lake: bool,
     findings: Vec<Found>,
+    /// What to do about them, in this order.
+    next: Vec<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -34,6 +36,7 @@ pub(super) async fn run(config: Config, terminal: &Terminal) -> Result<Exit, Fai
     let answer = Answer {
         whole: findings.is_empty(),
         with_lake,
+        next: next(&findings),
         findings,
     };
     terminal.answer(&answer, text)?;
@@ -51,11 +54,36 @@ fn findings(config: &Config) -> Result<Vec<Found>, Failure> {
     }
     let faults = Reader::open(&config.mirror.path)?.snapshot()?.faults()?;
     let found = |what| Found {
-        place: "mirror".to_owned(),
+        place: lake::MIRROR.to_owned(),
         what,
     };
     Ok(faults.into_iter().map(found).collect())
 }
+
+/// What the lake shows of a damaged mirror is no better than the mirror: that one comes first.
+fn next(findings: &[Found]) -> Vec<&'static str> {
+    let of_mirror = |found: &&Found| found.place == lake::MIRROR;
+    let in_mirror = findings.iter().filter(of_mirror).count();
+    let mut next = Vec::new();
+    if in_mirror > 0 {
+        next.extend(MIRROR_FIRST);
+    }
+    if in_mirror < findings.len() {
+        next.push(LAKE);
+    }
+    next
+}
+
+const MIRROR_FIRST: [&str; 3] = [
+    "Keep a copy of the mirror as it is. Customers that differ from their open version are asked for \
+     again by `twsync refresh ID…`, or all customers by `twsync --once --full`: what the server says is \
+     then right in both, and stands in the history as a change.",
+    "For anything else, or where that does not help, bring back a backup of the mirror.",
+    "Where there is none, move mirror and lake away (keep them: they hold the history) and run \
+     `twsync --once`: all customers are copied anew, and history begins on that day.",
+];
+
+const LAKE: &str = "`twsync snapshot` makes anew what is damaged in the lake, and its documents.";
 
 impl From<Finding> for Found {
     fn from(Finding { place, what }: Finding) -> Self {
@@ -80,11 +108,9 @@ fn text(answer: &Answer) -> String {
         );
     }
     let number = answer.findings.len() as u64;
-    let _ = write!(
-        text,
-        "\n{} wrong. `twsync snapshot` makes the lake anew; a damaged mirror is to be moved away \
-         and built anew by `twsync --once`.\n",
-        counted(number, "thing")
-    );
+    let _ = writeln!(text, "\n{} wrong. What to do:", counted(number, "thing"));
+    for step in &answer.next {
+        let _ = writeln!(text, "  - {step}");
+    }
     text
 }

@@ -79,6 +79,16 @@ pub enum Error {
         /// What it should have been.
         wanted: String,
     },
+    /// A mirror and a lake that can't be where they are to be.
+    #[error("mirror.path ({mirror}) and lake.path ({lake}) {why}")]
+    Conflict {
+        /// Where the mirror's is said.
+        mirror: Origin,
+        /// Where the lake's is said.
+        lake: Origin,
+        /// What they are to each other.
+        why: &'static str,
+    },
     /// A value that can't be a secret; nothing of it is shown.
     #[error("{origin}: {key} {problem}")]
     Secret {
@@ -173,6 +183,9 @@ impl Error {
                 Some(default) => format!("the default is {default}; remove it to get that"),
                 None => "`twsync config` lists every setting".into(),
             },
+            Self::Conflict { .. } => {
+                "give the lake a folder of its own, such as data/lake beside data/mirror.db".into()
+            }
             Self::Secret { .. } => "give the credential alone, on one line".into(),
             Self::SecretOnCommandLine { key } => format!(
                 "put it in a file and name that in {key}_file, or use {}",

@@ -13,6 +13,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::credentials::{self, Credentials, SecretSource};
 use super::error::variable;
+use super::places;
 use super::settings::{self, SECRETS, SETTINGS};
 use super::value::{Raw, quote};
 use super::{Cloud, Config, Error, Location, Origin};
@@ -96,6 +97,7 @@ pub fn load(sources: &Sources) -> Result<Settings, Error> {
     }
     settings.take_environment(&sources.environment)?;
     settings.take_flags(&sources.flags)?;
+    settings.refuse_conflict()?;
     settings.config.api.credentials = assemble(&settings.secrets)?;
     if let Some(Location::Bucket(url)) = &settings.config.lake.path {
         settings.config.lake.cloud = Cloud::of_environment(url, &sources.environment);
@@ -111,11 +113,7 @@ impl Settings {
             .map(|setting| Entry {
                 key: setting.key,
                 value: Some((setting.show)(&self.config)),
-                origin: self
-                    .origins
-                    .get(setting.key)
-                    .cloned()
-                    .unwrap_or(Origin::Default),
+                origin: self.origin(setting.key),
             })
             .collect();
         let secrets = SECRETS.iter().zip(&self.secrets);
@@ -135,6 +133,22 @@ impl Settings {
         let secrets: Vec<Entry> = secrets.collect();
         entries.splice(end_of_api..end_of_api, secrets);
         entries
+    }
+
+    fn origin(&self, key: &str) -> Origin {
+        self.origins.get(key).cloned().unwrap_or(Origin::Default)
+    }
+
+    fn refuse_conflict(&self) -> Result<(), Error> {
+        let lake = self.config.lake.path.as_ref().and_then(Location::folder);
+        let conflict = lake.and_then(|lake| places::conflict(&self.config.mirror.path, lake));
+        conflict.map_or(Ok(()), |why| {
+            Err(Error::Conflict {
+                mirror: self.origin("mirror.path"),
+                lake: self.origin("lake.path"),
+                why,
+            })
+        })
     }
 
     fn take_credentials(&mut self, sources: &Sources) {

@@ -40,6 +40,16 @@ impl Location {
         if text.contains("://") {
             return bucket(text).map(Self::Bucket);
         }
+        if let Some(meant) = meant(text) {
+            // It may hold a key.
+            let hide = text.contains(['@', '?', '#']);
+            let wanted = if hide {
+                "a bucket, which has two slashes".to_owned()
+            } else {
+                format!("a bucket: was {meant} meant? (A folder of that name: ./{text})")
+            };
+            return Err(Wrong { wanted, hide });
+        }
         Ok(Self::Folder(text.into()))
     }
 }
@@ -57,6 +67,14 @@ impl From<PathBuf> for Location {
     fn from(path: PathBuf) -> Self {
         Self::Folder(path)
     }
+}
+
+/// The bucket that was meant by what would be a folder with the name of a cloud.
+fn meant(text: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once(':')?;
+    let scheme = scheme.to_ascii_lowercase();
+    let known = CLOUDS.iter().any(|(known, _)| *known == scheme);
+    known.then(|| format!("{scheme}://{}", rest.trim_start_matches('/')))
 }
 
 fn bucket(text: &str) -> Result<Url, Wrong> {
@@ -147,12 +165,30 @@ mod tests {
             "s3://bucket:9000/lake",
             "s3://bucket/läke",
             "://",
+            "s3:/bucket",
+            "s3:bucket",
+            "gs:/bucket/lake",
+            "az:/container",
+            "S3:/bucket",
         ] {
             let wrong = parse(text).expect_err(text);
             assert!(!wrong.hide, "{text}");
         }
-        for text in ["s3://key:canary@bucket/lake", "s3://bucket/lake?key=canary"] {
-            assert!(parse(text).expect_err(text).hide, "{text}");
+        for (text, meant) in [
+            ("s3:/bucket/lake", "s3://bucket/lake"),
+            ("gs:bucket", "gs://bucket"),
+            ("AZ:/c", "az://c"),
+        ] {
+            let wanted = parse(text).expect_err(text).wanted;
+            assert!(wanted.contains(meant), "{wanted}");
+        }
+        for text in [
+            "s3://key:canary@bucket/lake",
+            "s3://bucket/lake?key=canary",
+            "s3:/key:canary@bucket/lake",
+        ] {
+            let wrong = parse(text).expect_err(text);
+            assert!(wrong.hide && !wrong.wanted.contains("canary"), "{text}");
         }
     }
 

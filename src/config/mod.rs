@@ -13,6 +13,7 @@ mod credentials;
 mod error;
 mod load;
 mod location;
+mod places;
 mod settings;
 mod value;
 

@@ -135,14 +135,22 @@ impl Bucket {
         })
     }
 
-    /// Copies the tables that are there, and their manifest, into the folder `root`. What the manifest
-    /// names and the bucket does not have is left out.
+    /// Copies these files into the folder `root`. What the bucket does not have is left out.
+    pub(super) fn copy_files(&self, root: &Path, files: &[Entry]) -> Result<(), Error> {
+        let names: Vec<&str> = files.iter().map(Entry::path).collect();
+        self.run(self.objects.fetch_all(root, &names))
+    }
+
+    /// Copies the generation that is there into the folder `root`. What the manifest names and the
+    /// bucket does not have is left out.
     pub(super) fn copy_to(&self, root: &Path) -> Result<(), Error> {
         let Some(manifest) = self.manifest()? else {
             return Ok(());
         };
-        let names: Vec<&str> = manifest.files.iter().map(Entry::path).collect();
-        self.run(self.objects.fetch_all(root, &names))?;
+        self.copy_files(root, &manifest.files)?;
+        let documents = manifest.documents.iter();
+        let documents: Vec<&str> = documents.map(|it| it.path.as_str()).collect();
+        self.run(self.objects.fetch_all(root, &documents))?;
         // Not fetched with them: it may be another by then.
         let path = root.join(MANIFEST);
         std::fs::write(&path, manifest.to_text()).map_err(Error::io(&path))

@@ -85,7 +85,8 @@ Made by twsync from the ThreatWinds billing API; replaced as a whole whenever it
 nothing in here.
 
 - `manifest.json` says which generation this is, of which instant, how much was proved of it
-  (`grade`), and names every file with its rows, size and SHA-256.
+  (`grade`), and names every file with its rows, size and SHA-256. `run`, `grade` and `as_of` of a
+  file are those of the run in which its newest row came about; those at the top are the newest.
 - `analytics.sql` opens all tables as views: `duckdb -init analytics.sql`.
 - `datapackage.json` describes the tables to machines.
 ";

@@ -62,6 +62,11 @@ pub(super) fn sha256_of(path: &Path) -> io::Result<String> {
     Ok(hex(&hash.finalize()))
 }
 
+/// SHA-256 of a text, in hexadecimal.
+pub(super) fn sha256_of_text(text: &str) -> String {
+    hex(&Sha256::digest(text))
+}
+
 /// A hash that [`io::copy`] can write to.
 struct HashOnly<'hash>(&'hash mut Sha256);
 

@@ -3,7 +3,9 @@
 use crate::config::Location;
 
 use super::Error;
-use super::manifest::{MANIFEST, Manifest};
+use super::digest;
+use super::manifest::{Document, MANIFEST, Manifest};
+use super::previous::Previous;
 use super::stage::Stage;
 use super::{analytics, datapackage, dictionary};
 
@@ -14,10 +16,28 @@ const DATAPACKAGE: &str = "datapackage.json";
 /// What stands beside the tables.
 pub(super) const DOCUMENTS: [&str; 4] = [MANIFEST, ANALYTICS, README, DATAPACKAGE];
 
-/// Writes them all; the manifest last.
-pub(super) fn write(stage: &Stage<'_>, lake: &Location, manifest: &Manifest) -> Result<(), Error> {
-    stage.document(ANALYTICS, &analytics::text(lake, manifest))?;
-    stage.document(README, &dictionary::text(lake, manifest))?;
-    stage.document(DATAPACKAGE, &datapackage::text(manifest))?;
+/// Writes them all; the manifest last, in which the others are entered.
+pub(super) fn write(
+    stage: &Stage<'_>,
+    lake: &Location,
+    manifest: &mut Manifest,
+    previous: Option<&Previous>,
+) -> Result<(), Error> {
+    let texts = [
+        (ANALYTICS, analytics::text(lake, manifest)),
+        (README, dictionary::text(lake, manifest)),
+        (DATAPACKAGE, datapackage::text(manifest)),
+    ];
+    // In a folder all of a generation is there at once.
+    let before = previous.filter(|_| matches!(lake, Location::Bucket(_)));
+    for (name, text) in texts {
+        stage.document(name, &text)?;
+        manifest.documents.push(Document {
+            path: name.to_owned(),
+            bytes: text.len() as u64,
+            sha256: digest::sha256_of_text(&text),
+            replaces_sha256: before.and_then(|before| before.document(name)).cloned(),
+        });
+    }
     stage.document(MANIFEST, &manifest.to_text())
 }

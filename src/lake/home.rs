@@ -19,7 +19,9 @@ use super::manifest::Manifest;
 use super::names::Names;
 use super::place::{self, Place};
 use super::previous::Previous;
+use super::proof;
 use super::stage::Stage;
+use super::verify::Finding;
 
 /// A lake that is held for publishing.
 pub(super) enum Home {
@@ -69,6 +71,23 @@ impl Home {
             Self::Folder(place) => Previous::read(place.lake()),
             Self::Bucket(taken) => Ok(taken.seen.previous(&taken.bucket)),
         }
+    }
+
+    /// Reads every file of `previous`, the generation that is there, so that none is kept that is not as
+    /// it was written, and tells which are not. A bucket's are copied for that to where temporary
+    /// files belong.
+    pub(super) fn distrust_damaged(&self, previous: &mut Previous) -> Result<Vec<Finding>, Error> {
+        let entries = &previous.manifest.files;
+        let damaged = match self {
+            Self::Folder(place) => proof::files(place.lake(), entries),
+            Self::Bucket(taken) => {
+                let folder = tempfile::tempdir().map_err(Error::io(&std::env::temp_dir()))?;
+                taken.bucket.copy_files(folder.path(), entries)?;
+                proof::files(folder.path(), entries)
+            }
+        };
+        previous.distrust(damaged.iter().map(|finding| finding.place.clone()));
+        Ok(damaged)
     }
 
     /// Where it is, for whoever reads it.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use super::provenance::Origin;
 use super::table::{SCHEMA_VERSION, Table};
 
 /// The manifest's name in the lake.
@@ -38,8 +39,26 @@ pub(super) struct Manifest {
     pub(super) customers: u64,
     /// Versions of all customers; it never goes down.
     pub(super) versions: u64,
+    /// What stands beside the tables, apart from the manifest itself.
+    #[serde(default)]
+    pub(super) documents: Vec<Document>,
     /// The tables' files, by path.
     pub(super) files: Vec<Entry>,
+}
+
+/// A document of a generation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Document {
+    /// Its name in the lake.
+    pub(super) path: String,
+    /// Its size.
+    pub(super) bytes: u64,
+    /// SHA-256 of all of it, in hexadecimal.
+    pub(super) sha256: String,
+    /// In a bucket, where documents are renewed after the manifest: the SHA-256 of the one that is
+    /// there until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) replaces_sha256: Option<String>,
 }
 
 /// One file of a generation.
@@ -57,6 +76,9 @@ pub(super) struct Entry {
     pub(super) bytes: u64,
     /// SHA-256 of all of it, in hexadecimal.
     pub(super) sha256: String,
+    /// Of which run its newest row is.
+    #[serde(flatten)]
+    pub(super) origin: Origin,
 }
 
 impl Entry {

@@ -32,6 +32,7 @@ mod documents;
 mod encoder;
 mod error;
 mod fields;
+mod heading;
 mod history;
 mod home;
 mod lending;
@@ -40,6 +41,7 @@ mod names;
 mod objects;
 mod place;
 mod previous;
+mod proof;
 mod provenance;
 mod rows;
 mod runs;
@@ -76,7 +78,7 @@ use state::Current;
 use table::{SCHEMA_VERSION, Table};
 
 pub use error::{Error, Refusal};
-pub use verify::{Finding, verify};
+pub use verify::{Finding, MIRROR, verify};
 
 /// The longest that publishing may go without a sign of life: a bucket may take so long to answer.
 pub const SILENCE_MAX: Duration = cloud::SILENCE_MAX;
@@ -110,30 +112,69 @@ pub fn publish(
     clock: &Clock,
     live: &Live,
 ) -> Result<Published, Error> {
+    let made = make(settings, mirror, run, clock, live, Trust::Names);
+    made.map(|(published, _)| published)
+}
+
+/// As [`publish`] without a run, and nothing is kept of the last generation that is not as it was
+/// written: all its files are read. Tells which were not, and were made anew.
+///
+/// What the mirror does not know can't be made anew: when details were verified, and whether the list
+/// showed the customer, as they were on a past day.
+pub fn mend(
+    settings: &config::Lake,
+    mirror: &Path,
+    clock: &Clock,
+    live: &Live,
+) -> Result<(Published, Vec<Finding>), Error> {
+    make(settings, mirror, None, clock, live, Trust::Contents)
+}
+
+/// What a file of the last generation must be to be kept.
+enum Trust {
+    /// There, and as long as it was written.
+    Names,
+    /// As it was written.
+    Contents,
+}
+
+fn make(
+    settings: &config::Lake,
+    mirror: &Path,
+    run: Option<&Report>,
+    clock: &Clock,
+    live: &Live,
+    trust: Trust,
+) -> Result<(Published, Vec<Finding>), Error> {
     let reader = Reader::open(mirror)?;
     let home = Home::open(settings, mirror)?;
-    let previous = home.current()?;
+    let mut previous = home.current()?;
+    let damaged = match (trust, &mut previous) {
+        (Trust::Contents, Some(previous)) => home.distrust_damaged(previous)?,
+        _ => Vec::new(),
+    };
+    let previous = previous.as_ref();
     let snapshot = reader.snapshot_with_survey()?;
     let source = Source::new(&snapshot, run, clock, live)?;
     live.begin(report::Stage::Publishing, 0);
-    if let Some(previous) = &previous {
+    if let Some(previous) = previous {
         source.may_follow(previous)?;
     }
 
     let generation = generation_id(source.instant);
     let root = home.stage(&generation)?;
-    let ground = ground(&source, previous.as_ref(), settings.uuid_encoding)?;
+    let ground = ground(&source, previous, settings.uuid_encoding)?;
     let (encoding, names) = (settings.uuid_encoding, home.names(&generation));
     let mut stage = Stage::new(root, encoding, names, ground.map(|(it, _)| it));
-    let days = days::wanted(&source, previous.as_ref(), settings.keep_daily);
+    let days = days::wanted(&source, previous, settings.keep_daily);
     write_tables(&mut stage, &source, ground, &days)?;
-    let manifest = manifest(&stage, &source, generation, encoding);
-    documents::write(&stage, &home.location(), &manifest)?;
+    let mut manifest = manifest(&stage, &source, generation, encoding);
+    documents::write(&stage, &home.location(), &mut manifest, previous)?;
     fail::fail_point!("lake-staging");
 
     let published = published(&stage, &manifest);
     home.take(stage, &manifest, live)?;
-    Ok(published)
+    Ok((published, damaged))
 }
 
 /// Whether a generation could be published: the place is there or can be made, can be written, is
@@ -201,6 +242,7 @@ fn manifest(
         uuid_encoding: previous::word(encoding).to_owned(),
         customers: stage.rows(Table::Current),
         versions: source.standing.versions,
+        documents: Vec::new(),
         files: stage.sorted_entries(),
     }
 }

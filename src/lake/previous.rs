@@ -20,6 +20,8 @@ pub(super) struct Previous {
     /// What it says of itself.
     pub(super) manifest: Manifest,
     files: Files,
+    /// Files that are there and not as they were written, by path: none of them is kept.
+    damaged: BTreeSet<String>,
 }
 
 /// Where its files are.
@@ -49,6 +51,7 @@ impl Previous {
             lake: lake.to_owned(),
             manifest: Manifest::parse(&path, &text)?,
             files: Files::InFolder,
+            damaged: BTreeSet::new(),
         };
         previous.refuse_foreign()?;
         Ok(Some(previous))
@@ -64,7 +67,13 @@ impl Previous {
             lake,
             manifest,
             files: Files::InBucket(sizes),
+            damaged: BTreeSet::new(),
         }
+    }
+
+    /// Takes these files, by path, for damaged.
+    pub(super) fn distrust(&mut self, damaged: impl IntoIterator<Item = String>) {
+        self.damaged.extend(damaged);
     }
 
     /// The newest day that it speaks of.
@@ -77,7 +86,8 @@ impl Previous {
         self.manifest.uuid_encoding == word(encoding)
     }
 
-    /// The file of one part of `table`, if it is there and as long as it should be.
+    /// The file of one part of `table`, if it is there, as long as it should be and not known to be
+    /// damaged.
     pub(super) fn part(&self, table: Table, part: &str) -> Option<&Entry> {
         self.manifest
             .of(table)
@@ -85,7 +95,7 @@ impl Previous {
     }
 
     /// The file of the same content in the same part of the same table, under whatever name, if it is
-    /// there and as long as it should be.
+    /// there, as long as it should be and not known to be damaged.
     pub(super) fn file(&self, entry: &Entry) -> Option<&Entry> {
         let same = |it: &&Entry| {
             let path = entry.path.clone();
@@ -99,6 +109,13 @@ impl Previous {
         files.find(|it| self.is_there(it))
     }
 
+    /// The SHA-256 of one of its documents.
+    pub(super) fn document(&self, name: &str) -> Option<&String> {
+        let mut documents = self.manifest.documents.iter();
+        let document = documents.find(|document| document.path == name)?;
+        Some(&document.sha256)
+    }
+
     /// Where a file is; none where it is not on this machine.
     pub(super) fn path(&self, entry: &Entry) -> Option<PathBuf> {
         match self.files {
@@ -108,6 +125,9 @@ impl Previous {
     }
 
     fn is_there(&self, entry: &Entry) -> bool {
+        if self.damaged.contains(&entry.path) {
+            return false;
+        }
         match &self.files {
             Files::InFolder => {
                 let there = fs::metadata(self.lake.join(&entry.path));

@@ -5,6 +5,8 @@
 //! and a run that changed nothing leaves every file of the tables alone. The run that published is
 //! in the manifest.
 
+use serde::{Deserialize, Serialize};
+
 use crate::report::Report;
 
 use super::calendar::instant;
@@ -15,6 +17,40 @@ pub(super) type Stamp = Vec<(String, String)>;
 
 /// The program, with its version.
 pub(super) const GENERATOR: &str = concat!("twsync ", env!("CARGO_PKG_VERSION"));
+
+/// The run in which a file's newest row came about, as the file's footer tells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Origin {
+    /// The run.
+    pub(super) run: Option<String>,
+    /// What its walk proved.
+    pub(super) grade: Option<String>,
+    /// The instant that the grade speaks of.
+    pub(super) as_of: Option<String>,
+}
+
+impl Origin {
+    /// Out of a footer's keys and values.
+    pub(super) fn of<'stamp>(
+        stamp: impl IntoIterator<Item = (&'stamp str, Option<&'stamp str>)>,
+    ) -> Self {
+        let mut origin = Self::default();
+        for (key, value) in stamp {
+            let value = value.map(str::to_owned);
+            match key {
+                RUN => origin.run = value,
+                GRADE => origin.grade = value,
+                AS_OF => origin.as_of = value,
+                _ => {}
+            }
+        }
+        origin
+    }
+}
+
+const RUN: &str = "twsync.run";
+const GRADE: &str = "twsync.grade";
+const AS_OF: &str = "twsync.as_of";
 
 /// Tells runs by the instants in which they wrote.
 pub(super) struct Provenance {
@@ -49,12 +85,12 @@ impl Provenance {
             ("twsync.table".to_owned(), columns_of(table).to_owned()),
         ];
         if let Some(run) = newest.and_then(|newest| self.run_of(newest)) {
-            stamp.push(("twsync.run".to_owned(), run.id.to_string()));
+            stamp.push((RUN.to_owned(), run.id.to_string()));
             if let Some(grade) = run.grade {
-                stamp.push(("twsync.grade".to_owned(), grade.as_str().to_owned()));
+                stamp.push((GRADE.to_owned(), grade.as_str().to_owned()));
             }
             if let Some(as_of) = run.as_of {
-                stamp.push(("twsync.as_of".to_owned(), as_of.to_string()));
+                stamp.push((AS_OF.to_owned(), as_of.to_string()));
             }
         }
         stamp

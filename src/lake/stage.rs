@@ -17,7 +17,7 @@ use super::manifest::Entry;
 use super::names::Names;
 use super::place;
 use super::previous::Previous;
-use super::provenance::Stamp;
+use super::provenance::{Origin, Stamp};
 use super::shape::Shape;
 use super::table::Table;
 use super::writer::{FileWriter, Written};
@@ -126,7 +126,7 @@ impl<'previous> Stage<'previous> {
     pub(super) fn kept(&self) -> u64 {
         let known = |entry: &&Entry| {
             self.previous
-                .is_some_and(|previous| previous.manifest.files.contains(entry))
+                .is_some_and(|previous| previous.file(entry) == Some(*entry))
         };
         self.entries.iter().filter(known).count() as u64
     }
@@ -208,8 +208,10 @@ impl<'previous> Stage<'previous> {
             path,
             writer,
         } = file;
+        let pairs = stamp.iter();
+        let origin = Origin::of(pairs.map(|(key, value)| (key.as_str(), Some(value.as_str()))));
         let written = writer.finish(stamp)?;
-        let entry = self.entry(table, &part, &written);
+        let entry = self.entry(table, &part, &written, origin);
         if self.keep_if_same(&entry)? {
             fs::remove_file(&path).map_err(Error::io(&path))?;
         } else {
@@ -223,7 +225,7 @@ impl<'previous> Stage<'previous> {
     }
 
     /// Keeps one part of a table as the previous generation has it; false where it has none. Its
-    /// contents are not read again: that is what `verify` is for.
+    /// contents are not read again: whoever mends a lake has done so before.
     pub(super) fn keep(&mut self, table: Table, part: &str) -> Result<bool, Error> {
         let Some(previous) = self.previous else {
             return Ok(false);
@@ -270,7 +272,7 @@ impl<'previous> Stage<'previous> {
         Ok(self.root.0.take().expect("the folder is handed over once"))
     }
 
-    fn entry(&self, table: Table, part: &str, written: &Written) -> Entry {
+    fn entry(&self, table: Table, part: &str, written: &Written, origin: Origin) -> Entry {
         self.as_kept(Entry {
             path: self.names.path(table, part, &written.sha256),
             table: table.folder().to_owned(),
@@ -278,6 +280,7 @@ impl<'previous> Stage<'previous> {
             rows: written.rows,
             bytes: written.bytes,
             sha256: written.sha256.clone(),
+            origin,
         })
     }
 

@@ -6,10 +6,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::fs;
 use std::path::Path;
-
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::config;
 use crate::mirror::{CustomerOrder, Presence, Reader, Snapshot, VersionRow};
@@ -29,7 +26,10 @@ use super::rows::{Position, Rows};
 use super::sorter::Sorter;
 use super::state::{self, State, touched_at};
 use super::table::Table;
-use super::{Error, changes, digest, history, runs};
+use super::{Error, changes, heading, history, proof, runs};
+
+/// The place of what is wrong with the mirror itself.
+pub const MIRROR: &str = "mirror";
 
 /// Something that is wrong: where, and what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,25 +59,33 @@ impl Finding {
     }
 }
 
-/// Looks for what is wrong: files that are not as the manifest says, a mirror that contradicts
-/// itself, tables that are not what the mirror makes of them. Empty where all is well.
+/// Looks for what is wrong: files and documents that are not as the manifest says, a mirror that
+/// contradicts itself, tables and a manifest that are not what the mirror makes of them. Empty where
+/// all is well.
 pub fn verify(settings: &config::Lake, mirror: &Path) -> Result<Vec<Finding>, Error> {
     let reader = Reader::open(mirror)?;
     let snapshot = reader.snapshot()?;
     let mut findings: Vec<Finding> = snapshot
         .faults()?
         .into_iter()
-        .map(|fault| Finding::new("mirror", fault))
+        .map(|fault| Finding::new(MIRROR, fault))
         .collect();
     let opened = Opened::now(settings)?;
     let Some(published) = Previous::read(opened.folder())? else {
         findings.push(Finding::new("lake", "nothing was published yet"));
         return Ok(findings);
     };
-    findings.extend(files(&published));
-    if findings.is_empty() {
-        let verifier = Verifier::new(&published, &snapshot);
-        findings.extend(verifier.tables()?);
+    let damaged = files(&published);
+    let whole = |entry: &Entry| damaged.iter().all(|finding| finding.place != entry.path);
+    let verifier = Verifier::new(&published, &snapshot, &whole);
+    let compared = verifier.tables();
+    let mirror_is_damaged = !findings.is_empty();
+    findings.extend(damaged);
+    match compared {
+        Ok(found) => findings.extend(found),
+        // What is wrong with it was said; it need not be readable to the end.
+        Err(Error::Mirror(_)) if mirror_is_damaged => {}
+        Err(error) => return Err(error),
     }
     if opened
         .manifest_now()?
@@ -89,54 +97,44 @@ pub fn verify(settings: &config::Lake, mirror: &Path) -> Result<Vec<Finding>, Er
     Ok(findings)
 }
 
-/// Every file against the manifest: there, as long, the same bytes, as many rows.
+/// Every file and document against the manifest; and every row of a file that is as it was written
+/// can be read.
 fn files(published: &Previous) -> Vec<Finding> {
-    let check = |entry: &Entry| {
-        file(&published.lake.join(&entry.path), entry)
-            .err()
-            .map(|what| Finding::new(&entry.path, what))
+    let (lake, manifest) = (&published.lake, &published.manifest);
+    let mut findings = proof::files(lake, &manifest.files);
+    let damaged: HashSet<String> = findings.iter().map(|it| it.place.clone()).collect();
+    let whole = manifest.files.iter();
+    let whole = whole.filter(|entry| !damaged.contains(&entry.path));
+    let finding = |path: &str, checked: Result<(), String>| {
+        let what = checked.err()?;
+        Some(Finding::new(path, what))
     };
-    published.manifest.files.iter().filter_map(check).collect()
-}
-
-fn file(path: &Path, entry: &Entry) -> Result<(), String> {
-    let bytes = fs::metadata(path).map_err(|error| error.to_string())?.len();
-    if bytes != entry.bytes {
-        return Err(format!("{bytes} bytes instead of {}", entry.bytes));
-    }
-    if digest::sha256_of(path).map_err(|error| error.to_string())? != entry.sha256 {
-        return Err("another SHA-256 than when it was written".to_owned());
-    }
-    let rows = count(path).map_err(|error| error.to_string())?;
-    if rows != entry.rows {
-        return Err(format!("{rows} rows instead of {}", entry.rows));
-    }
-    Ok(())
-}
-
-/// Reads all rows of a file.
-fn count(path: &Path) -> parquet::errors::Result<u64> {
-    let file = fs::File::open(path)?;
-    let mut rows = 0;
-    for batch in ParquetRecordBatchReaderBuilder::try_new(file)?.build()? {
-        rows += batch?.num_rows() as u64;
-    }
-    Ok(rows)
+    findings.extend(whole.filter_map(|entry| finding(&entry.path, proof::rows(lake, entry))));
+    let documents = manifest.documents.iter();
+    findings.extend(documents.filter_map(|it| finding(&it.path, proof::document(lake, it))));
+    findings
 }
 
 /// A published generation, and the mirror to hold it against.
 struct Verifier<'a> {
     published: &'a Previous,
     mirror: &'a Snapshot<'a>,
+    /// Whether a file is as it was written: others are not looked into.
+    whole: &'a dyn Fn(&Entry) -> bool,
     /// The instant that the generation speaks of, in microseconds.
     state_at: i64,
 }
 
 impl<'a> Verifier<'a> {
-    fn new(published: &'a Previous, mirror: &'a Snapshot<'a>) -> Self {
+    fn new(
+        published: &'a Previous,
+        mirror: &'a Snapshot<'a>,
+        whole: &'a dyn Fn(&Entry) -> bool,
+    ) -> Self {
         Self {
             published,
             mirror,
+            whole,
             state_at: published.manifest.state_at.as_microsecond(),
         }
     }
@@ -146,12 +144,22 @@ impl<'a> Verifier<'a> {
     }
 
     fn tables(&self) -> Result<Vec<Finding>, Error> {
-        let mut findings = Vec::new();
-        findings.extend(self.current()?);
-        findings.extend(self.changes()?);
+        let mut findings = heading::faults(self.manifest(), &self.mirror.runs()?);
+        if self.is_whole(Table::Current) {
+            findings.extend(self.current()?);
+        }
+        if self.is_whole(Table::Changes) {
+            findings.extend(self.changes()?);
+        }
         findings.extend(self.versions()?);
-        findings.extend(self.runs()?);
+        if self.is_whole(Table::Runs) {
+            findings.extend(self.runs()?);
+        }
         Ok(findings)
+    }
+
+    fn is_whole(&self, table: Table) -> bool {
+        self.manifest().of(table).all(self.whole)
     }
 
     /// Begins the comparison of a table.
@@ -217,16 +225,25 @@ impl<'a> Verifier<'a> {
             let group = history::group_of(&version);
             sorter.push(history::key(&version, group), history::cells(&version))
         })?;
+        let mut findings = Vec::new();
+        if self.is_whole(Table::History) {
+            findings.extend(self.history(sorter)?);
+        }
+        if self.is_whole(Table::Daily) {
+            findings.extend(self.daily(&daily)?);
+        }
+        findings.extend(self.days(&sums)?);
+        Ok(findings)
+    }
+
+    fn history(&self, versions: Sorter) -> Result<Option<Finding>, Error> {
         let nobody = HashSet::new();
         let mut comparison = self.compare(Table::History, &nobody);
-        sorter.drain(|_, cells| {
+        versions.drain(|_, cells| {
             comparison.expect(cells);
             Ok(())
         })?;
-        let mut findings: Vec<Finding> = comparison.end().into_iter().collect();
-        findings.extend(self.daily(&daily)?);
-        findings.extend(self.days(&sums)?);
-        Ok(findings)
+        Ok(comparison.end())
     }
 
     fn daily(&self, daily: &Daily) -> Result<Option<Finding>, Error> {
@@ -242,7 +259,8 @@ impl<'a> Verifier<'a> {
     /// The days' snapshots, each by what its rows add up to.
     fn days(&self, sums: &DaySums) -> Result<Vec<Finding>, Error> {
         let mut findings = Vec::new();
-        for entry in self.manifest().of(Table::Snapshot) {
+        let entries = self.manifest().of(Table::Snapshot);
+        for entry in entries.filter(|entry| (self.whole)(entry)) {
             let Some(day) = Day::parse(&entry.part) else {
                 findings.push(Finding::new(&entry.path, "of no day"));
                 continue;

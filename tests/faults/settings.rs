@@ -40,6 +40,39 @@ async fn an_impossible_value_is_refused() {
     }
 }
 
+/// Its own paths outrank those that stand in the environment of every command here.
+async fn with_paths(mirror: &str, lake: &str) -> Said {
+    let shell = Shell::of(3).await;
+    let mut command = shell.command(&["--once"]);
+    command
+        .env("TWSYNC_MIRROR__PATH", mirror)
+        .env("TWSYNC_LAKE__PATH", lake);
+    let said = ended(command).await;
+    assert_eq!(shell.sandbox.requests().total(), 0);
+    said.exits(78)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_and_a_lake_that_exclude_each_other_are_refused() {
+    for (mirror, lake) in [
+        ("copy", "copy"),
+        ("copy/mirror.db", "copy"),
+        ("mirror.db", "mirror.db/lake"),
+        ("mirror.db", "."),
+    ] {
+        let said = with_paths(mirror, lake).await;
+        let said = said.says("mirror.path").says("lake.path");
+        said.says("TWSYNC_LAKE__PATH");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_with_a_slash_too_few_is_refused() {
+    let said = with_paths("mirror.db", "s3:/customers/lake").await;
+    said.says("lake.path")
+        .says("was s3://customers/lake meant?");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_moves_a_cursor_is_escaped_in_what_is_said_of_settings() {
     for file in [

@@ -122,6 +122,21 @@ async fn a_certificate_of_an_unknown_authority_ends_the_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn https_where_no_tls_is_spoken_is_told_from_a_network_that_is_down() {
+    let shell = Shell::of(3).await;
+    let url = shell.sandbox.url().replace("http://", "https://");
+    let mut command = shell.command(&["--once"]);
+    command
+        .env("TWSYNC_API__BASE_URL", url)
+        .env("TWSYNC_PACE__RETRIES_MAX", "1");
+    let said = ended(command)
+        .await
+        .exits(69)
+        .says("no TLS is spoken there");
+    said.says("`api.base_url`").says("after 1 retry");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn there_is_no_way_around_a_bad_certificate() {
     let shell = Shell::of(3).await;
     for variable in ["INSECURE", "TLS_VERIFY", "VERIFY", "ACCEPT_INVALID_CERTS"] {

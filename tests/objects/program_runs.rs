@@ -154,6 +154,15 @@ fn damage_in_the_bucket_is_found_and_named() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     shell.storage.put(&format!("lake/{name}"), &bytes);
+    shell.storage.put("lake/README.md", b"of somebody else");
     let said = shell.run(&["verify"]).exits(74);
     assert!(said.stdout.contains(name), "{}", said.stdout);
+    assert!(said.stdout.contains("README.md"), "{}", said.stdout);
+    let said = shell.run(&["snapshot"]).exits(0);
+    assert!(said.stdout.contains(name), "{}", said.stdout);
+    assert!(
+        !named(&shell.storage.manifest()).contains(name),
+        "a name is not used twice"
+    );
+    shell.run(&["verify"]).exits(0);
 }
