@@ -249,7 +249,8 @@ fn stays_flat(samples: &[Sample], rows: u64) {
         "{memory} bytes of memory on {before}"
     );
     let (descriptors, before) = grown(|sample| sample.descriptors);
-    assert!(descriptors <= 8, "{descriptors} open files on {before}");
+    // Connections, and what a run and its publishing have open: a moment with all of them on one with none.
+    assert!(descriptors <= 20, "{descriptors} open files on {before}");
     let (log, before) = grown(|sample| sample.log);
     assert!(log <= 2 * MIB, "{log} bytes of log on {before}");
     let (files, before) = grown(|sample| sample.files);
