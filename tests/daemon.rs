@@ -253,15 +253,18 @@ impl Manager {
         }
     }
 
-    /// Waits until it is told this, and says the whole of it.
-    async fn hears(&mut self, what: &str) -> String {
-        let mut message = [0; 4096];
-        loop {
-            let length = self.socket.recv(&mut message).await.expect("received");
-            let said = String::from_utf8_lossy(&message[..length]);
-            if said.contains(what) {
-                return said.into_owned();
+    /// Waits until it is told this; not for ever, though it goes on hearing heartbeats.
+    async fn hears(&mut self, what: &str) {
+        let heard = async {
+            let mut message = [0; 4096];
+            loop {
+                let length = self.socket.recv(&mut message).await.expect("received");
+                if String::from_utf8_lossy(&message[..length]).contains(what) {
+                    return;
+                }
             }
-        }
+        };
+        let in_time = tokio::time::timeout(Duration::from_mins(1), heard).await;
+        in_time.unwrap_or_else(|_| panic!("a minute, and no {what}"));
     }
 }

@@ -286,12 +286,32 @@ fn has_the_rest(json: &Value, extra: Option<&str>, in_full: bool) -> bool {
 mod tests {
     use super::*;
 
+    fn kept(corpus: &str) -> Vec<Vec<u8>> {
+        let folder = format!("{}/tests/corpus/{corpus}", env!("CARGO_MANIFEST_DIR"));
+        let files = std::fs::read_dir(folder).expect("a corpus");
+        files
+            .map(|file| std::fs::read(file.expect("a file").path()).expect("bytes"))
+            .collect()
+    }
+
+    /// What the fuzzer and people have found worth keeping, each as what it was found for.
+    #[test]
+    fn what_is_kept_of_each_target_holds() {
+        for bytes in kept("answers") {
+            answer(&bytes);
+        }
+        for bytes in kept("retry_after") {
+            retry_after(&bytes);
+        }
+        for bytes in kept("times") {
+            time(&String::from_utf8_lossy(&bytes));
+        }
+    }
+
     /// The bodies that are kept, as they are and as what an answer ends with.
     #[test]
     fn what_is_kept_of_earlier_findings_holds() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/bodies");
-        for file in std::fs::read_dir(folder).expect("a corpus") {
-            let body = std::fs::read(file.expect("a file").path()).expect("bytes");
+        for body in kept("bodies") {
             page(&body);
             details(&body);
             retry_after(&body);
