@@ -1,5 +1,8 @@
 //! `datapackage.json`: the tables described to machines, as a Tabular Data Package
 //! (<https://specs.frictionlessdata.io/tabular-data-package/>).
+//!
+//! Sizes are not in it but in the manifest: Frictionless's own program counts no bytes of Parquet, and
+//! calls every table invalid that has a size.
 
 use serde_json::{Value, json};
 
@@ -30,7 +33,6 @@ fn resource(table: Table, manifest: &Manifest) -> Value {
         .of(table)
         .map(|entry| entry.path.as_str())
         .collect();
-    let bytes: u64 = manifest.of(table).map(|entry| entry.bytes).sum();
     let fields: Vec<Value> = table.columns().iter().map(field).collect();
     json!({
         "profile": "tabular-data-resource",
@@ -41,7 +43,6 @@ fn resource(table: Table, manifest: &Manifest) -> Value {
         "format": "parquet",
         "mediatype": "application/vnd.apache.parquet",
         "encoding": "utf-8",
-        "bytes": bytes,
         "schema": {
             "fields": fields,
             "primaryKey": table.key(),
