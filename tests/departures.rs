@@ -19,6 +19,7 @@ async fn who_left_is_confirmed_and_keeps_its_last_values() {
     copying.later(SignedDuration::from_hours(1));
     let ran = copying.run().await.ok();
     assert_eq!((ran.lists, ran.report.counts.deleted), (3, 1));
+    assert_eq!(ran.warnings, [""; 0], "no assumption is broken");
     // The departed one, and a canary that shows that the server still answers.
     assert_eq!(ran.details - ran.report.counts.reverified, 2);
     copying.assert_mirror_equals_world();
@@ -121,9 +122,26 @@ async fn who_lives_unlisted_is_kept_and_details_prove_nothing_from_then_on() {
     assert_eq!(foreseen.detail_requests, copying.run().await.ok().details);
 }
 
-/// The interval in which a customer went, as its last version has it.
-const WENT: &str =
-    "SELECT not_before || ' to ' || valid_from FROM customer_versions WHERE op = 'delete'";
+/// The intervals in which customers went, as their last versions have them.
+const WENT: &str = "SELECT group_concat(DISTINCT not_before || ' to ' || valid_from) \
+                    FROM customer_versions WHERE op = 'delete'";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_left_went_after_the_last_proof_that_showed_it() {
+    let mut copying = Copying::of(250).await;
+    copying.config.sync.reverify_max = 0;
+    copying.run().await.ok();
+    copying.later(HOUR);
+    copying.run().await.ok();
+    copying.later(HOUR);
+    copying.world().delete(copying.world().listed_ids()[17]);
+    copying.run().await.ok();
+    // Its details came at 12:00; at 13:00 the list still showed it.
+    assert_eq!(
+        copying.text(WENT).unwrap(),
+        "2026-11-01T13:00:00.000000Z to 2026-11-01T14:00:00.000000Z"
+    );
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_was_held_back_went_after_it_was_last_seen() {
@@ -343,4 +361,53 @@ async fn a_customer_without_details_is_no_canary() {
     copying.run().await.ok();
     copying.world().delete(ids[17]);
     assert_eq!(copying.run().await.ok().report.counts.deleted, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_canary_is_one_whom_page_1_shows_now() {
+    let mut copying = Copying::of(250).await;
+    copying.config.sync.reverify_max = 0;
+    copying.run().await.ok();
+    for _ in 0..100 {
+        copying.world().insert(Place::Head);
+    }
+    copying.run().await.ok();
+    let ids = copying.world().listed_ids();
+    copying.world().delete(ids[200]);
+    let arrivals = copying.arrivals();
+    assert_eq!(copying.run().await.ok().details, 2);
+    let asked = arrivals.all().into_iter().map(|(target, _)| target);
+    let on_page_1 =
+        |target| matches!(target, Target::Detail { id: Some(id) } if ids[..100].contains(&id));
+    assert_eq!(asked.filter(|target| on_page_1(*target)).count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_who_is_missing_and_whose_details_are_odd_is_kept_and_the_odd_answer_too() {
+    let copying = Copying::of(120).await;
+    copying.run().await.ok();
+    let gone = copying.world().listed_ids()[3];
+    copying.world().delete(gone);
+    let odd = Action::raw(200, "application/json", r#"{"name":"no id"}"#);
+    let odd = copying.fault(Rule::on(On::Customer(gone)).does(odd));
+    let counts = copying.run().await.ok().report.counts;
+    assert_eq!((counts.rejected, counts.deleted), (1, 0));
+    odd.lift();
+    assert_eq!(copying.run().await.ok().report.counts.deleted, 1);
+    copying.assert_mirror_equals_world();
+}
+
+/// Whoever looks into the queue reads why nothing came, in the words of the last time.
+#[tokio::test(flavor = "multi_thread")]
+async fn why_nothing_came_of_one_who_is_missing_is_kept() {
+    let copying = Copying::of(120).await;
+    let gone = copying.world().listed_ids()[3];
+    let never = copying.fault(Rule::on(On::Customer(gone)).does(Action::status(418)));
+    copying.run().await.ok();
+    never.lift();
+    copying.world().delete(gone);
+    copying.fault(Rule::on(On::Customer(gone)).does(Action::html()));
+    assert_eq!(copying.run().await.ok().report.counts.deleted, 0);
+    let why = copying.text("SELECT last_error FROM detail_queue").unwrap();
+    assert!(why.contains("text/html"), "{why}");
 }

@@ -11,6 +11,13 @@ use twsync::sync::Job;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
+/// Fails the test where a person is not told in these words why departures wait.
+#[track_caller]
+fn told(ran: &support::Outcome, words: &str) {
+    let reason = ran.report.reason.as_deref();
+    assert!(reason.is_some_and(|it| it.contains(words)), "{reason:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn many_departures_at_once_are_held_until_somebody_says_so() {
     let copying = Copying::of(250).await;
@@ -21,6 +28,7 @@ async fn many_departures_at_once_are_held_until_somebody_says_so() {
     let ran = copying.run().await.ok();
     assert_eq!(ran.report.outcome, Some(Outcome::Held));
     assert_eq!((ran.report.counts.held, ran.report.counts.deleted), (9, 0));
+    told(&ran, "up to 5 at once go without a question");
     assert_eq!(
         copying.number("SELECT count(*) FROM customers WHERE deleted_at IS NULL"),
         250
@@ -34,6 +42,7 @@ async fn many_departures_at_once_are_held_until_somebody_says_so() {
         (Some(Outcome::Held), 0),
         "few enough to go unasked by now, but nobody has decided on them"
     );
+    told(&ran, "nobody has decided on those");
     let rest = releasing(5);
     let ran = copying.run_job(rest).await.ok();
     assert_eq!(
@@ -62,6 +71,7 @@ async fn a_list_that_is_suddenly_empty_is_held_in_the_other_dialect_too() {
         (ran.report.outcome, ran.report.counts.held),
         (Some(Outcome::Held), 250)
     );
+    told(&ran, "the list is suddenly empty");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,6 +148,7 @@ async fn a_hold_stands_whatever_becomes_of_the_runs_after_it() {
     let stale = copying.fault(Rule::on(On::List).does(Action::add_header("age", "50")));
     let ran = copying.run().await.ok();
     assert_eq!(ran.report.grade, Some(Grade::Converged));
+    assert_eq!(ran.report.reason, None);
     stale.lift();
     let counts = copying.run().await.ok().report.counts;
     assert_eq!((counts.deleted, counts.held), (0, 5));
