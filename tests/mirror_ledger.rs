@@ -6,7 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use mirror_world::{World, at, id, summary};
 use roaring::RoaringBitmap;
 use twsync::customer::{Customer, CustomerId, Field, Interval};
-use twsync::mirror::{Due, Error, Memory, Mirror, Old, Reader, Reason, Settlement, State, Verdict};
+use twsync::mirror::{
+    Due, Error, Memory, Mirror, Old, Reader, Reason, Settled, Settlement, State, Verdict,
+};
 use twsync::report::{Exit, Grade};
 
 #[test]
@@ -37,6 +39,39 @@ fn row_numbers_are_given_once() {
         queued.iter().all(|it| it.key.reason == Reason::New),
         "{queued:?}"
     );
+}
+
+/// One of whom the server does not speak stays known for that until something decides it.
+#[test]
+fn what_comes_to_nothing_takes_nobody_off_those_whom_the_server_does_not_speak_of() {
+    let mut world = World::with_customers(1);
+    let row = world.row(1);
+    let mut hear = |outcome: Settlement| {
+        let settled = Settled {
+            row,
+            id: id(1),
+            interval: world.interval(),
+            at: world.now(),
+            is_sighting: false,
+            outcome,
+        };
+        let (walk, run) = (world.walk, world.run);
+        world
+            .mirror
+            .settle_departures(walk, run, vec![settled])
+            .unwrap();
+        world.mirror.off_list().unwrap().contains(row)
+    };
+    let failed = Settlement::Pending {
+        why: "status 500".to_owned(),
+    };
+    assert!(!hear(failed.clone()), "nobody refused to speak of it");
+    assert!(hear(Settlement::Inaccessible {
+        said: "status 403".to_owned()
+    }));
+    assert!(hear(failed));
+    let found = Box::new(Customer::from(summary(1)));
+    assert!(!hear(Settlement::Found(found)));
 }
 
 #[test]
