@@ -34,7 +34,10 @@ fn faults() -> Vec<(On, Action)> {
         Action::raw(200, "text/plain", "{}"),
         Action::raw(200, "application/json", r#"{"customers":["#),
         Action::raw(200, "application/json", format!("[{}", "[".repeat(10_000))),
-        Action::rewrite(|body| [&body[..1], b"\xff", &body[1..]].concat()),
+        Action::rewrite(|mut body| {
+            body.insert(body.len() / 2, 0xff);
+            body
+        }),
         Action::redirect("http://127.0.0.1:1/"),
         Action::bomb(Encoding::Gzip, 4 << 20),
         Action::bomb(Encoding::Zstd, 4 << 20),
