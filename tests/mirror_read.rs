@@ -2,12 +2,10 @@
 
 mod mirror_world;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use mirror_world::{World, at, id, summary};
 use twsync::customer::{Customer, CustomerId, Field, Summary};
 use twsync::mirror::{
-    CustomerOrder, CustomerRow, Error, Op, Settlement, Snapshot, Verdict, VersionOrder, VersionRow,
+    CustomerOrder, Error, Op, Settlement, Snapshot, Verdict, VersionOrder, VersionRow,
 };
 
 #[test]
@@ -32,7 +30,6 @@ fn customers_come_in_order_of_creation_whatever_order_they_were_listed_in() {
         customers.sort_by_key(|it| (it.created_at.value().copied(), it.id));
         let expected: Vec<CustomerId> = customers.iter().map(|it| it.id).collect();
         assert_eq!(ids(&world, CustomerOrder::Creation), expected);
-        assert_eq!(ids_with_survey(&world), expected);
         assert_eq!(
             ids(&world, CustomerOrder::Row),
             (1..=100).map(id).collect::<Vec<_>>()
@@ -173,38 +170,6 @@ fn a_change_comes_with_what_was_before_it() {
 }
 
 #[test]
-fn a_survey_is_of_the_snapshots_own_instant_while_others_write() {
-    let mut world = World::with_customers(3);
-    let reader = world.reader();
-    let stop = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            for number in 4..2_000 {
-                world.list(&[(summary(number), Verdict::New)]);
-                world.found(number, Customer::from(summary(number)));
-                if stop.load(Ordering::Relaxed) {
-                    break;
-                }
-            }
-        });
-        for _ in 0..300 {
-            let snapshot = reader.snapshot_with_survey().unwrap();
-            let mut customers = 0;
-            // It fails where the survey found other customers than are read.
-            snapshot
-                .customers::<Error>(CustomerOrder::Creation, |_| {
-                    customers += 1;
-                    Ok(())
-                })
-                .unwrap();
-            let standing = snapshot.standing().unwrap();
-            assert_eq!(customers, standing.alive + standing.deleted);
-        }
-        stop.store(true, Ordering::Relaxed);
-    });
-}
-
-#[test]
 fn who_reads_can_stop() {
     #[derive(Debug, thiserror::Error)]
     enum Enough {
@@ -292,20 +257,6 @@ fn ids(world: &World, order: CustomerOrder) -> Vec<CustomerId> {
             Ok(())
         })
     });
-    ids
-}
-
-fn ids_with_survey(world: &World) -> Vec<CustomerId> {
-    let mut ids = Vec::new();
-    let reader = world.reader();
-    let snapshot = reader.snapshot_with_survey().unwrap();
-    let each = |row: &CustomerRow<'_>| {
-        ids.push(row.id.parse().unwrap());
-        Ok(())
-    };
-    snapshot
-        .customers::<Error>(CustomerOrder::Creation, each)
-        .unwrap();
     ids
 }
 

@@ -154,7 +154,7 @@ fn make(
         _ => Vec::new(),
     };
     let previous = previous.as_ref();
-    let snapshot = reader.snapshot_with_survey()?;
+    let snapshot = reader.snapshot()?;
     let source = Source::new(&snapshot, run, clock, live)?;
     live.begin(report::Stage::Publishing, 0);
     if let Some(previous) = previous {

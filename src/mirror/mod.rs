@@ -39,7 +39,6 @@ mod row;
 mod rows;
 mod runs;
 mod settle;
-mod survey;
 mod time;
 mod versions;
 

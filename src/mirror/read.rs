@@ -1,6 +1,5 @@
 //! Readers: one instant of the mirror, for the lake, the status page and the commands that only look.
 
-use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -14,11 +13,10 @@ use crate::report::Report;
 use super::header::Header;
 use super::open::{self, SCHEMA};
 use super::row::{count_at, time_at};
-use super::survey::Survey;
 use super::{
     CustomerOrder, CustomerRow, Error, Kept, KeptRejected, Known, Memory, Presence, Reason,
     Version, VersionOrder, VersionRow, check, customers, due, known, living, memory, queue,
-    rejected, rows, runs, survey, versions,
+    rejected, rows, runs, versions,
 };
 
 /// A read-only connection to a mirror. It works while a [`Mirror`](super::Mirror) writes.
@@ -89,46 +87,18 @@ impl Reader {
 
     /// The mirror as it is now. While the snapshot lives, the mirror's log can't be folded back.
     pub fn snapshot(&self) -> Result<Snapshot<'_>, Error> {
-        let transaction = self
-            .begin()
-            .map_err(|error| Error::sql(&self.path, error))?;
-        Ok(self.snapshot_of(transaction, Survey::default()))
-    }
-
-    /// As [`Self::snapshot`], and a second connection begins at once to find out in which order
-    /// customers were created: for whoever asks for them in that order, but has to ask for more first.
-    pub fn snapshot_with_survey(&self) -> Result<Snapshot<'_>, Error> {
         let begin = || {
-            let second = connect(&self.path, false)?;
-            let (transaction, together) = survey::begin_together(&second, || self.begin())?;
-            let survey = if together {
-                Survey::begin(second)?
-            } else {
-                Survey::default()
-            };
-            Ok(self.snapshot_of(transaction, survey))
+            let transaction =
+                Transaction::new_unchecked(&self.connection, TransactionBehavior::Deferred)?;
+            // A deferred transaction takes its instant with its first look.
+            open::schema(&transaction)?;
+            Ok(transaction)
         };
-        begin().map_err(|error| Error::sql(&self.path, error))
-    }
-
-    fn begin(&self) -> rusqlite::Result<Transaction<'_>> {
-        let transaction =
-            Transaction::new_unchecked(&self.connection, TransactionBehavior::Deferred)?;
-        // A deferred transaction takes its instant with its first look.
-        open::schema(&transaction)?;
-        Ok(transaction)
-    }
-
-    fn snapshot_of<'reader>(
-        &'reader self,
-        transaction: Transaction<'reader>,
-        survey: Survey,
-    ) -> Snapshot<'reader> {
-        Snapshot {
+        let transaction = begin().map_err(|error| Error::sql(&self.path, error))?;
+        Ok(Snapshot {
             transaction,
             path: &self.path,
-            survey: Cell::new(survey),
-        }
+        })
     }
 }
 
@@ -158,8 +128,6 @@ const READ: OpenFlags = OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE
 pub struct Snapshot<'reader> {
     transaction: Transaction<'reader>,
     path: &'reader Path,
-    /// For the first who asks for customers in the order of their creation.
-    survey: Cell<Survey>,
 }
 
 /// How the mirror stands.
@@ -198,13 +166,7 @@ impl Snapshot<'_> {
         order: CustomerOrder,
         each: impl FnMut(&CustomerRow<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        rows::customers(
-            &self.transaction,
-            self.path,
-            order,
-            || self.survey.take(),
-            each,
-        )
+        rows::customers(&self.transaction, self.path, order, each)
     }
 
     /// Gives every customer to `each` together with its open version, by `created_at` (those without
@@ -213,7 +175,7 @@ impl Snapshot<'_> {
         &self,
         each: impl FnMut(&CustomerRow<'_>, &VersionRow<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        rows::latest(&self.transaction, self.path, self.survey.take(), each)
+        rows::latest(&self.transaction, self.path, each)
     }
 
     /// Gives every version that ended to `each`, by the customer's row number, then `valid_from`.

@@ -8,7 +8,6 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Row, ToSql};
 
 use super::row::{micros_at, text_at};
-use super::survey::Survey;
 use super::{Error, Op, creation};
 
 /// In which order customers are given.
@@ -139,7 +138,6 @@ pub(super) fn customers<E: From<Error>>(
     connection: &Connection,
     path: &Path,
     order: CustomerOrder,
-    survey: impl FnOnce() -> Survey,
     mut each: impl FnMut(&CustomerRow<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let each = |row: &Row<'_>| Ok(each(&CustomerRow::read(row)?));
@@ -148,9 +146,7 @@ pub(super) fn customers<E: From<Error>>(
             let sql = concat!("SELECT ", customer_columns!(), " FROM kept ORDER BY row");
             stream(connection, path, sql, &[], each)
         }
-        CustomerOrder::Creation => {
-            creation::customers(connection, path, &creation::CUSTOMER, survey(), each)
-        }
+        CustomerOrder::Creation => creation::customers(connection, path, &creation::CUSTOMER, each),
     }
 }
 
@@ -159,10 +155,9 @@ pub(super) fn customers<E: From<Error>>(
 pub(super) fn latest<E: From<Error>>(
     connection: &Connection,
     path: &Path,
-    survey: Survey,
     mut each: impl FnMut(&CustomerRow<'_>, &VersionRow<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    creation::customers(connection, path, &creation::WITH_VERSION, survey, |row| {
+    creation::customers(connection, path, &creation::WITH_VERSION, |row| {
         let customer = CustomerRow::read(row)?;
         let version = VersionRow::open(&customer, row, CUSTOMER_COLUMNS)?;
         Ok(each(&customer, &version))
