@@ -247,8 +247,10 @@ fn stays_flat(samples: &[Sample], rows: u64) {
         (after.saturating_sub(before), before)
     };
     let (memory, before) = grown(|sample| sample.memory);
+    // The gaps of a week of runs each second take 20 MiB while a run lasts: one moment may be within
+    // a run, and the other between two.
     assert!(
-        memory <= before / 4 + 4 * MIB,
+        memory <= before / 4 + 24 * MIB,
         "{memory} bytes of memory on {before}"
     );
     let (descriptors, before) = grown(|sample| sample.descriptors);
