@@ -103,8 +103,8 @@ impl Gate {
     /// Ends when what is still in the air is not waited for any longer.
     pub(super) async fn late(&self) {
         self.stop.cancelled().await;
-        // Of the process, not of the story: a clock that stands still must not cut off an answer.
-        tokio::time::sleep(GRACE).await;
+        // By the process's own clock, not the story's: one that stands still must not cut off an answer.
+        Clock::system().rest(GRACE).await;
     }
 
     /// The server wants no request for this long: everyone waits. An error where that is longer

@@ -212,6 +212,36 @@ pub struct Schedule {
     pub run_at_start: bool,
 }
 
+/// How long it is from one scheduled time to the next, so many times in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// From each to the next.
+    pub length: Duration,
+    /// In a row.
+    pub times: u32,
+}
+
+impl Gap {
+    /// One.
+    pub const fn once(length: Duration) -> Self {
+        Self { length, times: 1 }
+    }
+
+    /// None where `time` is before `last`, which no schedule's is.
+    fn between(last: Timestamp, time: Timestamp) -> Option<Self> {
+        let length = time.duration_since(last).try_into();
+        length.ok().map(Self::once)
+    }
+
+    /// Puts these after those that are there already.
+    pub fn follow(self, gaps: &mut Vec<Self>) {
+        match gaps.last_mut() {
+            Some(last) if last.length == self.length => last.times += self.times,
+            _ => gaps.push(self),
+        }
+    }
+}
+
 const LAST_SECOND_OF_AN_HOUR: Duration = Duration::from_secs(3599);
 
 impl Schedule {
@@ -231,36 +261,43 @@ impl Schedule {
 
     /// How long it is from each scheduled time to the next, in the week after the hour of `at`: one at
     /// least; none where the pattern never comes round again.
-    pub fn gaps(&self, at: Timestamp) -> Vec<Duration> {
+    pub fn gaps(&self, at: Timestamp) -> Vec<Gap> {
         let week = SignedDuration::from_hours(7 * 24);
         let mut gaps = Vec::new();
         let Some(first) = self.next(self.hour(at) + LAST_SECOND_OF_AN_HOUR) else {
             return gaps;
         };
         // Every hour that has such times has them at the same minutes and seconds, so they are looked
-        // up once: a week may have ten thousand times, and more.
-        let within = self.within_the_hour_of(first);
+        // up once: a week may have hundreds of thousands of times.
+        let (within, last_within) = self.within_the_hour_of(first);
         let mut last = first;
         while last.duration_since(first) < week {
-            gaps.extend(&within);
-            last += within.iter().sum::<Duration>();
+            for gap in &within {
+                gap.follow(&mut gaps);
+            }
+            last += last_within;
             let Some(time) = self.next(last) else { break };
-            gaps.extend(Duration::try_from(time.duration_since(last)));
+            if let Some(gap) = Gap::between(last, time) {
+                gap.follow(&mut gaps);
+            }
             last = time;
         }
         gaps
     }
 
-    /// From this scheduled time to the next, and so on, as long as they are of the same hour.
-    fn within_the_hour_of(&self, first: Timestamp) -> Vec<Duration> {
+    /// From this scheduled time to the next, and so on, as long as they are of the same hour; and how
+    /// long after it the last of these is.
+    fn within_the_hour_of(&self, first: Timestamp) -> (Vec<Gap>, SignedDuration) {
         let hour = self.hour(first);
         let mut within = Vec::new();
         let mut last = first;
         while let Some(time) = self.next(last).filter(|it| self.hour(*it) == hour) {
-            within.extend(Duration::try_from(time.duration_since(last)));
+            if let Some(gap) = Gap::between(last, time) {
+                gap.follow(&mut within);
+            }
             last = time;
         }
-        within
+        (within, last.duration_since(first))
     }
 
     /// When this hour of the schedule's own time began.

@@ -7,7 +7,10 @@
 //!
 //! Numbers in, numbers out; which customers, in which order and in which words is decided elsewhere.
 
+use std::iter;
 use std::time::Duration;
+
+use crate::config::Gap;
 
 /// What decides how many old details one run asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +55,7 @@ pub struct Capacity<'g> {
     /// List requests that each run needs.
     pub pages: u64,
     /// From each run to the next, for as long as it takes until that repeats itself.
-    pub gaps: &'g [Duration],
+    pub gaps: &'g [Gap],
     /// The rate in force, for all requests together.
     pub requests_per_second: f64,
     /// Old details in one run, at most. 0: never any.
@@ -71,14 +74,10 @@ impl Capacity<'_> {
         if self.active == 0 {
             return Some(Duration::ZERO);
         }
-        let runs: Vec<(Duration, u64)> = self
+        let in_a_round = self
             .gaps
             .iter()
-            .map(|gap| (*gap, self.details(*gap)))
-            .collect();
-        let in_a_round = runs
-            .iter()
-            .map(|(_, details)| *details)
+            .map(|gap| self.details(gap.length).saturating_mul(gap.times.into()))
             .fold(0, u64::saturating_add);
         // Whole rounds first, then the last customers, of whom there is one at least.
         let rounds = (self.active - 1).checked_div(in_a_round)?;
@@ -86,9 +85,18 @@ impl Capacity<'_> {
         let round = self
             .gaps
             .iter()
-            .fold(Duration::ZERO, |sum, gap| sum.saturating_add(*gap));
+            .map(|gap| gap.length.saturating_mul(gap.times))
+            .fold(Duration::ZERO, Duration::saturating_add);
         let rounds = round.saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX));
-        Some(rounds.saturating_add(longest(&runs, rest)))
+        Some(rounds.saturating_add(longest(self.runs(), rest)))
+    }
+
+    /// Each run's gap to the next, and how many details it asks for.
+    fn runs(&self) -> impl Iterator<Item = (Duration, u64)> + Clone {
+        self.gaps.iter().flat_map(|gap| {
+            let run = (gap.length, self.details(gap.length));
+            iter::repeat_n(run, gap.times as usize)
+        })
     }
 
     /// Whether `max_detail_age` can be held.
@@ -113,20 +121,20 @@ impl Capacity<'_> {
 /// The longest that it takes, from a run that asks for details to a later one, until so many have
 /// been asked for since; no more than all of these runs ask for in one round. Each run is its gap to
 /// the next, and how many details it asks for.
-fn longest(runs: &[(Duration, u64)], details: u64) -> Duration {
-    let mut ends = runs.iter().cycle();
-    let seconds = runs.iter().cycle().skip(1);
+fn longest(runs: impl Iterator<Item = (Duration, u64)> + Clone, details: u64) -> Duration {
+    let mut ends = runs.clone().cycle();
+    let seconds = runs.clone().cycle().skip(1);
     let (mut time, mut asked) = (Duration::ZERO, 0_u64);
     let mut end = ends.next();
     let mut longest = Duration::ZERO;
-    for (first, second) in runs.iter().zip(seconds) {
+    for (first, second) in runs.zip(seconds) {
         // The first run's own may all have come before: those after it count.
         while asked < details
             && let Some((gap, _)) = end
         {
-            time = time.saturating_add(*gap);
+            time = time.saturating_add(gap);
             end = ends.next();
-            asked = asked.saturating_add(end.map_or(0, |(_, details)| *details));
+            asked = asked.saturating_add(end.map_or(0, |(_, details)| details));
         }
         if first.1 > 0 {
             longest = longest.max(time);
@@ -143,6 +151,15 @@ mod tests {
 
     use super::*;
 
+    /// These gaps, one after the other.
+    fn in_a_row(lengths: impl IntoIterator<Item = Duration>) -> Vec<Gap> {
+        let mut gaps = Vec::new();
+        for length in lengths {
+            Gap::once(length).follow(&mut gaps);
+        }
+        gaps
+    }
+
     const HOUR: Duration = Duration::from_hours(1);
     const WEEK: Duration = Duration::from_hours(168);
 
@@ -157,7 +174,7 @@ mod tests {
     const CAPACITY: Capacity<'_> = Capacity {
         active: 16_800,
         pages: 168,
-        gaps: &[HOUR],
+        gaps: &[Gap::once(HOUR)],
         requests_per_second: 10.0,
         reverify_max: 2000,
     };
@@ -228,7 +245,7 @@ mod tests {
         assert_eq!(extreme.count(), u64::from(u32::MAX));
         let extreme = Capacity {
             active: u64::MAX,
-            gaps: &[Duration::MAX],
+            gaps: &[Gap::once(Duration::MAX)],
             requests_per_second: f64::INFINITY,
             reverify_max: 1,
             ..CAPACITY
@@ -273,13 +290,12 @@ mod tests {
     /// within a weekend.
     #[test]
     fn the_bound_of_an_uneven_schedule_is_that_of_its_worst_stretch() {
-        let day = [HOUR; 8];
         let (night, weekend) = (16 * HOUR, 64 * HOUR);
-        let mut gaps = Vec::new();
-        for after in [night, night, night, night, weekend] {
-            gaps.extend(day);
-            gaps.push(after);
-        }
+        let week = [night, night, night, night, weekend];
+        let gaps = in_a_row(week.into_iter().flat_map(|after| {
+            let day = [HOUR; 8];
+            day.into_iter().chain([after])
+        }));
         let uneven = |active| Capacity {
             active,
             gaps: &gaps,
@@ -287,7 +303,7 @@ mod tests {
         };
         assert_eq!(uneven(1).attainable_age(), Some(weekend));
         assert_eq!(uneven(16_800).attainable_age(), Some(8 * HOUR + weekend));
-        let week_and_a_run = 2000 * (gaps.len() as u64 + 1);
+        let week_and_a_run = 2000 * (5 * 9 + 1);
         assert_eq!(
             uneven(week_and_a_run).attainable_age(),
             Some(WEEK + weekend)
@@ -298,7 +314,7 @@ mod tests {
     #[test]
     fn runs_that_are_close_together_take_nothing_from_the_bound_of_the_others() {
         let minute = Duration::from_mins(1);
-        let close = [minute, Duration::from_mins(24 * 60 - 1)];
+        let close = in_a_row([minute, Duration::from_mins(24 * 60 - 1)]);
         let close = |active| Capacity {
             active,
             gaps: &close,
@@ -313,11 +329,11 @@ mod tests {
     #[test]
     fn the_bound_of_a_run_a_minute_sees_nights_and_weekends() {
         let minute = Duration::from_mins(1);
-        let mut gaps = Vec::new();
-        for hours in [15, 15, 15, 15, 63] {
-            gaps.extend([minute; 539]);
-            gaps.push(hours * HOUR + minute);
-        }
+        let week = [15, 15, 15, 15, 63];
+        let gaps = in_a_row(week.into_iter().flat_map(|hours| {
+            let day = [minute; 539];
+            day.into_iter().chain([hours * HOUR + minute])
+        }));
         let each_minute = |active, pages| Capacity {
             active,
             pages,
@@ -343,9 +359,9 @@ mod tests {
     fn the_bound_is_that_of_asking_for_all_in_turn() {
         let mut random = fastrand::Rng::with_seed(7);
         for _ in 0..500 {
-            let gaps: Vec<Duration> = (0..random.usize(1..8))
-                .map(|_| Duration::from_secs(random.u64(1..20)))
-                .collect();
+            let runs = random.usize(1..8);
+            let length = |_| Duration::from_secs(random.u64(1..20));
+            let gaps = in_a_row((0..runs).map(length));
             let capacity = Capacity {
                 active: random.u64(1..40),
                 pages: random.u64(0..10),
@@ -354,7 +370,10 @@ mod tests {
                 reverify_max: random.u32(1..12),
             };
             let Some(bound) = capacity.attainable_age() else {
-                assert!(gaps.iter().all(|gap| gap.as_secs() <= capacity.pages));
+                assert!(
+                    gaps.iter()
+                        .all(|gap| gap.length.as_secs() <= capacity.pages)
+                );
                 continue;
             };
             assert_eq!(in_turn(&capacity), bound, "{capacity:?}");
@@ -369,8 +388,8 @@ mod tests {
             let mut last_asked: VecDeque<Option<Duration>> =
                 (0..capacity.active).map(|_| None).collect();
             let (mut now, mut left_out) = (Duration::ZERO, left_out);
-            for gap in capacity.gaps.iter().cycle().take(capacity.gaps.len() * 200) {
-                let details = capacity.details(*gap);
+            let week = capacity.runs().count();
+            for (gap, details) in capacity.runs().cycle().take(week * 200) {
                 for _ in left_out.min(details)..details {
                     if let Some(before) = last_asked.pop_front().flatten() {
                         longest = longest.max(now.saturating_sub(before));
@@ -378,7 +397,7 @@ mod tests {
                     last_asked.push_back(Some(now));
                 }
                 left_out = left_out.saturating_sub(details);
-                now += *gap;
+                now += gap;
             }
         }
         longest

@@ -25,7 +25,6 @@ pub mod strategy;
 mod walk;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use roaring::RoaringBitmap;
@@ -135,7 +134,7 @@ struct Run<'a> {
     flight: Flight,
     settings: config::Sync,
     /// From each scheduled run to the next.
-    gaps: Vec<Duration>,
+    gaps: Vec<config::Gap>,
     clock: Clock,
     live: Arc<Live>,
     memory: Memory,
