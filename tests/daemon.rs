@@ -116,6 +116,48 @@ async fn it_can_be_told_not_to_run_at_its_start() {
 }
 
 #[tokio::test]
+async fn it_runs_on_its_schedule_one_run_at_a_time() {
+    let sandbox = sandbox().await;
+    let program = daemon(&sandbox, EVERY_SECOND);
+    let mut running = program.start(&[]);
+    for _ in 0..4 {
+        running.says("run ended").await;
+    }
+    stop(running).await;
+    let runs = runs(&program);
+    assert!(runs.len() >= 4);
+    for pair in runs.windows(2) {
+        let ended = pair[0].1.expect("a run ends before the next begins");
+        assert!(ended <= pair[1].0, "{ended} and {}", pair[1].0);
+    }
+}
+
+#[tokio::test]
+async fn a_time_that_comes_during_a_run_is_served_once_after_it() {
+    let sandbox = sandbox().await;
+    let program = daemon(&sandbox, EVERY_SECOND);
+    let go_on = Arc::new(Notify::new());
+    let hold = Rule::on(On::Page(1))
+        .times(1)
+        .does(Action::hold(Arc::clone(&go_on)));
+    sandbox.faults().add(hold);
+    let mut manager = Manager::new(&program);
+    let program = program.env("NOTIFY_SOCKET", &manager.address);
+    let mut running = program.start(&[]);
+    running.says("run begins").await;
+    // Its heart goes on beating while the run is held, for longer than three times are apart.
+    for _ in 0..5 {
+        manager.hears("WATCHDOG=1").await;
+    }
+    assert_eq!(sandbox.requests().total(), 1, "one run, and it is held");
+    go_on.notify_one();
+    running.says("run ended").await;
+    assert_eq!(running.heard("run begins"), 1, "never two at once");
+    running.says("run begins").await;
+    stop(running).await;
+}
+
+#[tokio::test]
 async fn a_run_under_way_ends_cleanly_and_the_next_daemon_goes_on() {
     let sandbox = sandbox().await;
     let program = daemon(&sandbox, NEVER_SOON);

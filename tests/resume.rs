@@ -209,6 +209,28 @@ async fn those_whom_the_list_does_not_show_are_asked_for_once_by_all_that_take_u
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_plan_knows_whom_the_run_that_was_cut_has_heard() {
+    let mut copying = Copying::of(250).await;
+    copying.config.pace.in_flight_max = 3;
+    copying.config.sync.deletions_max = 20;
+    copying.run().await.ok();
+    let ids = copying.world().listed_ids();
+    for id in &ids[..8] {
+        copying.world().unlist(*id);
+    }
+    assert_eq!(copying.run().await.ok().report.counts.unlisted, 8);
+    // Rows are numbered as customers were first listed, and asked for in that order.
+    copying.world().delete(ids[0]);
+    let cut = copying.run_job(within(3 + 5)).await;
+    assert!(cut.error.is_some() && (1..8).contains(&cut.details));
+    let told = copying.rehearse().await;
+    assert_eq!(told.missing, 1);
+    let ran = copying.run().await.ok();
+    assert_eq!(ran.report.counts.deleted, 1);
+    assert_eq!(told.detail_requests, ran.details);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn full_comes_to_its_end_though_the_list_never_does() {
     let mut copying = Copying::ordered(250, Order::Unstable).await;
     copying.config.sync.max_passes = 1;

@@ -49,6 +49,12 @@ impl Credentials {
     }
 }
 
+/// The text without these secrets.
+fn masked<'s>(text: &str, secrets: impl IntoIterator<Item = &'s str>) -> String {
+    let mask = |text: String, secret: &str| text.replace(secret, "[secret]");
+    secrets.into_iter().fold(text.to_owned(), mask)
+}
+
 fn has_a_file(source: &config::Credentials) -> bool {
     let is_a_file = |source: &_| matches!(source, config::SecretSource::File(_));
     match source {
@@ -70,9 +76,7 @@ impl Shown {
 
     /// The text without these secrets, wherever the server put one into it.
     pub(super) fn mask(&self, text: &str) -> String {
-        self.secrets.iter().fold(text.to_owned(), |text, secret| {
-            text.replace(secret.expose_secret(), "[secret]")
-        })
+        masked(text, self.secrets.iter().map(ExposeSecret::expose_secret))
     }
 
     /// Masks these secrets in a body, as [`mask`](Self::mask) does in a text, and tells whether there
@@ -81,14 +85,16 @@ impl Shown {
         let Ok(text) = std::str::from_utf8(body) else {
             return false;
         };
-        let is_echoed = |secret: &SecretString| {
-            let secret = secret.expose_secret();
-            secret.len() >= UNLIKELY_BYTES && text.contains(secret)
-        };
-        if !self.secrets.iter().any(is_echoed) {
+        let echoed: Vec<&str> = self
+            .secrets
+            .iter()
+            .map(ExposeSecret::expose_secret)
+            .filter(|secret| secret.len() >= UNLIKELY_BYTES && text.contains(secret))
+            .collect();
+        if echoed.is_empty() {
             return false;
         }
-        *body = self.mask(text).into_bytes();
+        *body = masked(text, echoed).into_bytes();
         true
     }
 
@@ -223,6 +229,21 @@ mod tests {
         let path = PathBuf::from("/nowhere/token");
         let why = why_not(credentials(config::SecretSource::File(path)));
         assert!(why.contains("/nowhere/token"), "{why}");
+    }
+
+    #[test]
+    fn of_a_pair_only_what_is_long_is_masked_in_a_body() {
+        let shown = Shown::read(&config::Credentials::KeyPair {
+            key: inline("prod"),
+            secret: inline("s3cret-of-production"),
+        })
+        .expect("usable");
+        let mut body = br#"{"product":"s3cret-of-production"}"#.to_vec();
+        assert!(shown.mask_body(&mut body));
+        assert_eq!(body, br#"{"product":"[secret]"}"#);
+        let mut body = br#"{"product":"prod"}"#.to_vec();
+        assert!(!shown.mask_body(&mut body));
+        assert_eq!(body, br#"{"product":"prod"}"#);
     }
 
     #[test]

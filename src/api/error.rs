@@ -22,6 +22,15 @@ pub enum Error {
         #[source]
         source: Option<Cause>,
     },
+    /// So were a hundred requests in a row: it is about none of them alone.
+    #[error("the API can't be reached, or keeps failing, a hundred requests in a row: {what}")]
+    Storm {
+        /// What happened last, for a person.
+        what: String,
+        /// What the transport says of it.
+        #[source]
+        source: Option<Cause>,
+    },
     /// The server answers, but not as documented.
     #[error("the server does not speak this API: {what}")]
     NotThisApi {
@@ -72,7 +81,7 @@ impl Error {
     /// What the process says when this ends a run.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Unavailable { .. } => Exit::Unavailable,
+            Self::Unavailable { .. } | Self::Storm { .. } => Exit::Unavailable,
             Self::NotThisApi { .. } | Self::NoContent { .. } => Exit::NotThisApi,
             Self::Refused { .. } => Exit::Refused,
             Self::AskedToWait { .. } | Self::BudgetSpent | Self::Stopped => Exit::Partial,
@@ -84,7 +93,7 @@ impl Error {
     /// What to do about it, in one line.
     pub fn hint(&self) -> String {
         match self {
-            Self::Unavailable { .. } => {
+            Self::Unavailable { .. } | Self::Storm { .. } => {
                 "Check the network and `api.base_url`, or try again later: nothing is lost."
             }
             Self::NotThisApi { .. } | Self::NoContent { .. } => {
@@ -104,6 +113,14 @@ impl Error {
             Self::Settings { .. } => "Correct the `[api]` section or its environment variables.",
         }
         .to_owned()
+    }
+
+    /// The same, where it was the last of a hundred in a row.
+    pub(super) fn of_a_storm(self) -> Self {
+        match self {
+            Self::Unavailable { what, source } => Self::Storm { what, source },
+            other => other,
+        }
     }
 
     /// The settings are wrong, and no cause from below says more.

@@ -119,7 +119,7 @@ impl Exchange {
                     if let Some(spent) = spent {
                         let error = again.given_up(&spent);
                         if self.tokens.give_up() {
-                            return Err(error);
+                            return Err(error.of_a_storm());
                         }
                         let answer = Err(error);
                         return Ok(Arrived { at, answer });

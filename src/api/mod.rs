@@ -19,13 +19,12 @@ mod pace;
 mod retry;
 mod retry_after;
 mod routes;
-mod strangers;
 mod transport;
 mod verdict;
 mod wire;
 mod words;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -40,14 +39,12 @@ use exchange::{Arrival, Counted, Exchange, Route};
 use gate::Gate;
 use retry::Tokens;
 use routes::Routes;
-use strangers::Strangers;
 use transport::Transport;
 use verdict::{DetailReply, ListReply};
 use wire::ListBody;
 
 pub use answer::{Answer, Details, Filter, KeyPair, Limits, Page, Tally, Total};
 pub use error::Error;
-pub use strangers::Stranger;
 
 /// What the pacing remembers from one run to the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -66,7 +63,8 @@ struct Inner {
     exchange: Exchange,
     routes: Routes,
     spoken: Spoken,
-    strangers: Strangers,
+    /// What came first in place of somebody's details, and is none.
+    alien: OnceLock<String>,
 }
 
 impl Client {
@@ -99,7 +97,7 @@ impl Client {
             exchange,
             routes: Routes::new(&api.base_url),
             spoken: Spoken::new(api.dialect),
-            strangers: Strangers::default(),
+            alien: OnceLock::new(),
         })))
     }
 
@@ -149,16 +147,17 @@ impl Client {
                 verdict::of_details(judged, id)
             })
             .await?;
-        let strangers = &self.0.strangers;
         let DetailReply { answer, notes } = arrived.answer.unwrap_or_else(|error| DetailReply {
             answer: match error {
                 Error::Refused { said, .. } => Answer::Refused(said),
-                Error::NotThisApi { what } => strangers.came(what),
+                Error::NotThisApi { what } => {
+                    self.0.alien.get_or_init(|| what.clone());
+                    Answer::Failed(what)
+                }
                 other => Answer::Failed(other.to_string()),
             },
             notes: 0,
         });
-        strangers.heard(&answer);
         Ok(Details {
             id,
             interval: arrived.at.interval,
@@ -180,10 +179,10 @@ impl Client {
         (reply.status == 200).then(|| wire::key_pair(&reply.body, |text| shown.mask(text)))?
     }
 
-    /// What has come so far in place of one customer's details or another's and is no answer of this
-    /// API; none where nothing has.
-    pub fn strangers(&self) -> Option<Stranger> {
-        self.0.strangers.seen()
+    /// What came first in place of somebody's details and is no answer of this API: a page for people, a
+    /// redirect, a body without end. To that customer it is a failure like any other.
+    pub fn alien(&self) -> Option<&str> {
+        self.0.alien.get().map(String::as_str)
     }
 
     /// What has gone over the wire so far.

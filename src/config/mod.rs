@@ -14,19 +14,19 @@ mod error;
 mod load;
 mod location;
 mod places;
+mod schedule;
 mod settings;
 mod value;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
-
 pub use base_url::{BaseUrl, NoBaseUrl};
 pub use credentials::{Credentials, SecretSource};
 pub use error::{Error, Origin};
 pub use load::{Entry, Settings, Sources, load};
 pub use location::{Cloud, Location};
+pub use schedule::{Gap, Schedule};
 
 /// All settings, a section a module.
 #[derive(Clone, Debug, Default)]
@@ -197,126 +197,6 @@ impl Default for Lake {
             cloud: Cloud::default(),
             keep_daily: Duration::from_hours(9600),
             uuid_encoding: UuidEncoding::String,
-        }
-    }
-}
-
-/// `[schedule]`
-#[derive(Clone, Debug)]
-pub struct Schedule {
-    /// Six fields, seconds first; it has a next time.
-    pub cron: croner::Cron,
-    /// An IANA time zone.
-    pub timezone: jiff::tz::TimeZone,
-    /// Whether the daemon runs once when it starts.
-    pub run_at_start: bool,
-}
-
-/// How long it is from one scheduled time to the next, so many times in a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gap {
-    /// From each to the next.
-    pub length: Duration,
-    /// In a row.
-    pub times: u32,
-}
-
-impl Gap {
-    /// One.
-    pub const fn once(length: Duration) -> Self {
-        Self { length, times: 1 }
-    }
-
-    /// None where `time` is before `last`, which no schedule's is.
-    fn between(last: Timestamp, time: Timestamp) -> Option<Self> {
-        let length = time.duration_since(last).try_into();
-        length.ok().map(Self::once)
-    }
-
-    /// Puts these after those that are there already.
-    pub fn follow(self, gaps: &mut Vec<Self>) {
-        match gaps.last_mut() {
-            Some(last) if last.length == self.length => last.times += self.times,
-            _ => gaps.push(self),
-        }
-    }
-}
-
-const LAST_SECOND_OF_AN_HOUR: Duration = Duration::from_secs(3599);
-
-impl Schedule {
-    /// The first scheduled time after `at`.
-    pub fn next(&self, at: Timestamp) -> Option<Timestamp> {
-        let at = at.to_zoned(self.timezone.clone());
-        let next = self.cron.find_next_occurrence(&at, false).ok()?;
-        Some(next.timestamp())
-    }
-
-    /// The last scheduled time before `at`.
-    pub fn previous(&self, at: Timestamp) -> Option<Timestamp> {
-        let at = at.to_zoned(self.timezone.clone());
-        let previous = self.cron.find_previous_occurrence(&at, false).ok()?;
-        Some(previous.timestamp())
-    }
-
-    /// How long it is from each scheduled time to the next, in the week after the hour of `at`: one at
-    /// least; none where the pattern never comes round again.
-    pub fn gaps(&self, at: Timestamp) -> Vec<Gap> {
-        let week = SignedDuration::from_hours(7 * 24);
-        let mut gaps = Vec::new();
-        let Some(first) = self.next(self.hour(at) + LAST_SECOND_OF_AN_HOUR) else {
-            return gaps;
-        };
-        // Every hour that has such times has them at the same minutes and seconds, so they are looked
-        // up once: a week may have hundreds of thousands of times.
-        let (within, last_within) = self.within_the_hour_of(first);
-        let mut last = first;
-        while last.duration_since(first) < week {
-            for gap in &within {
-                gap.follow(&mut gaps);
-            }
-            last += last_within;
-            let Some(time) = self.next(last) else { break };
-            if let Some(gap) = Gap::between(last, time) {
-                gap.follow(&mut gaps);
-            }
-            last = time;
-        }
-        gaps
-    }
-
-    /// From this scheduled time to the next, and so on, as long as they are of the same hour; and how
-    /// long after it the last of these is.
-    fn within_the_hour_of(&self, first: Timestamp) -> (Vec<Gap>, SignedDuration) {
-        let hour = self.hour(first);
-        let mut within = Vec::new();
-        let mut last = first;
-        while let Some(time) = self.next(last).filter(|it| self.hour(*it) == hour) {
-            if let Some(gap) = Gap::between(last, time) {
-                gap.follow(&mut within);
-            }
-            last = time;
-        }
-        (within, last.duration_since(first))
-    }
-
-    /// When this hour of the schedule's own time began.
-    fn hour(&self, at: Timestamp) -> Timestamp {
-        let local = at.to_zoned(self.timezone.clone());
-        let into_it = Duration::from_secs(
-            u64::from(local.minute().unsigned_abs()) * 60
-                + u64::from(local.second().unsigned_abs()),
-        );
-        Timestamp::from_second(at.as_second()).unwrap_or(at) - into_it
-    }
-}
-
-impl Default for Schedule {
-    fn default() -> Self {
-        Self {
-            cron: value::cron("0 0 * * * *").expect("the literal is a pattern"),
-            timezone: jiff::tz::TimeZone::UTC,
-            run_at_start: true,
         }
     }
 }

@@ -221,34 +221,4 @@ mod tests {
         assert_eq!(schedule.due(now), None);
         assert!(schedule.due(at("2026-05-01T13:00:00Z")).is_some());
     }
-
-    #[test]
-    fn the_gaps_are_those_of_the_pattern_in_a_week() {
-        let now = at("2026-05-01T12:34:56Z");
-        let gaps = |pattern| -> Vec<Duration> {
-            let gaps = settings(pattern, "UTC").gaps(now);
-            let each = gaps.iter().map(|gap| vec![gap.length; gap.times as usize]);
-            each.flatten().collect()
-        };
-        assert_eq!(gaps("0 0 * * * *"), vec![Duration::from_hours(1); 168]);
-        assert_eq!(gaps("0 */15 * * * *"), vec![Duration::from_mins(15); 672]);
-        assert_eq!(gaps("0 0 2 * * *"), vec![Duration::from_hours(24); 7]);
-        assert_eq!(gaps("0 0 2 1 * *"), [Duration::from_hours(30 * 24)]);
-        assert_eq!(gaps("0 * * * * *"), vec![Duration::from_mins(1); 10_080]);
-        assert_eq!(gaps("* * * * * *"), vec![Duration::from_secs(1); 604_800]);
-        let kept = settings("* * * * * *", "UTC").gaps(now);
-        assert_eq!(kept.len(), 1, "a week of runs each second takes no room");
-        assert_eq!(gaps("5,7,50 * * * * *").len(), 3 * 10_080);
-        assert_eq!(
-            gaps("5,7,50 29,30 2 * * *")[..7],
-            [2, 43, 15, 2, 43, 86_295, 2].map(Duration::from_secs)
-        );
-        let office = gaps("0 * 9-17 * * 1-5");
-        assert_eq!(office.len(), 5 * 540);
-        let weekend = Duration::from_mins((64 - 1) * 60 + 1);
-        assert_eq!(office.iter().max(), Some(&weekend));
-        let office = gaps("0 0 9-17 * * 1-5");
-        assert_eq!(office.len(), 45);
-        assert_eq!(office.iter().max(), Some(&Duration::from_hours(64)));
-    }
 }

@@ -76,6 +76,11 @@ impl Previous {
         self.damaged.extend(damaged);
     }
 
+    /// Whether a file is not known to be damaged.
+    pub(super) fn trusts(&self, entry: &Entry) -> bool {
+        !self.damaged.contains(&entry.path)
+    }
+
     /// The newest day that it speaks of.
     pub(super) fn day(&self) -> Day {
         Day::at(self.manifest.state_at)
@@ -125,7 +130,7 @@ impl Previous {
     }
 
     fn is_there(&self, entry: &Entry) -> bool {
-        if self.damaged.contains(&entry.path) {
+        if !self.trusts(entry) {
             return false;
         }
         match &self.files {

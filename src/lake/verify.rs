@@ -71,13 +71,12 @@ pub fn verify(settings: &config::Lake, mirror: &Path) -> Result<Vec<Finding>, Er
         .map(|fault| Finding::new(MIRROR, fault))
         .collect();
     let opened = Opened::now(settings)?;
-    let Some(published) = Previous::read(opened.folder())? else {
+    let Some(mut published) = Previous::read(opened.folder())? else {
         findings.push(Finding::new("lake", "nothing was published yet"));
         return Ok(findings);
     };
-    let damaged = files(&published);
-    let whole = |entry: &Entry| damaged.iter().all(|finding| finding.place != entry.path);
-    let verifier = Verifier::new(&published, &snapshot, &whole);
+    let damaged = files(&mut published);
+    let verifier = Verifier::new(&published, &snapshot);
     let compared = verifier.tables();
     let mirror_is_damaged = !findings.is_empty();
     findings.extend(damaged);
@@ -99,19 +98,25 @@ pub fn verify(settings: &config::Lake, mirror: &Path) -> Result<Vec<Finding>, Er
 
 /// Every file and document against the manifest; and every row of a file that is as it was written
 /// can be read.
-fn files(published: &Previous) -> Vec<Finding> {
+fn files(published: &mut Previous) -> Vec<Finding> {
+    let mut findings = proof::files(&published.lake, &published.manifest.files);
+    published.distrust(findings.iter().map(|it| it.place.clone()));
     let (lake, manifest) = (&published.lake, &published.manifest);
-    let mut findings = proof::files(lake, &manifest.files);
-    let damaged: HashSet<String> = findings.iter().map(|it| it.place.clone()).collect();
     let whole = manifest.files.iter();
-    let whole = whole.filter(|entry| !damaged.contains(&entry.path));
+    let whole = whole.filter(|entry| published.trusts(entry));
     let finding = |path: &str, checked: Result<(), String>| {
         let what = checked.err()?;
         Some(Finding::new(path, what))
     };
-    findings.extend(whole.filter_map(|entry| finding(&entry.path, proof::rows(lake, entry))));
+    let unreadable: Vec<Finding> = whole
+        .filter_map(|entry| finding(&entry.path, proof::rows(lake, entry)))
+        .collect();
     let documents = manifest.documents.iter();
-    findings.extend(documents.filter_map(|it| finding(&it.path, proof::document(lake, it))));
+    let documents = documents.filter_map(|it| finding(&it.path, proof::document(lake, it)));
+    let documents: Vec<Finding> = documents.collect();
+    published.distrust(unreadable.iter().map(|it| it.place.clone()));
+    findings.extend(unreadable);
+    findings.extend(documents);
     findings
 }
 
@@ -119,22 +124,15 @@ fn files(published: &Previous) -> Vec<Finding> {
 struct Verifier<'a> {
     published: &'a Previous,
     mirror: &'a Snapshot<'a>,
-    /// Whether a file is as it was written: others are not looked into.
-    whole: &'a dyn Fn(&Entry) -> bool,
     /// The instant that the generation speaks of, in microseconds.
     state_at: i64,
 }
 
 impl<'a> Verifier<'a> {
-    fn new(
-        published: &'a Previous,
-        mirror: &'a Snapshot<'a>,
-        whole: &'a dyn Fn(&Entry) -> bool,
-    ) -> Self {
+    fn new(published: &'a Previous, mirror: &'a Snapshot<'a>) -> Self {
         Self {
             published,
             mirror,
-            whole,
             state_at: published.manifest.state_at.as_microsecond(),
         }
     }
@@ -159,7 +157,9 @@ impl<'a> Verifier<'a> {
     }
 
     fn is_whole(&self, table: Table) -> bool {
-        self.manifest().of(table).all(self.whole)
+        self.manifest()
+            .of(table)
+            .all(|entry| self.published.trusts(entry))
     }
 
     /// Begins the comparison of a table.
@@ -260,7 +260,7 @@ impl<'a> Verifier<'a> {
     fn days(&self, sums: &DaySums) -> Result<Vec<Finding>, Error> {
         let mut findings = Vec::new();
         let entries = self.manifest().of(Table::Snapshot);
-        for entry in entries.filter(|entry| (self.whole)(entry)) {
+        for entry in entries.filter(|entry| self.published.trusts(entry)) {
             let Some(day) = Day::parse(&entry.part) else {
                 findings.push(Finding::new(&entry.path, "of no day"));
                 continue;

@@ -4,14 +4,15 @@
 //! Who departs is decided elsewhere. What is kept here lets a run that takes up another one go on where
 //! that one's departures ended, and tell those whom the server does not speak of from those that left.
 
-use jiff::Timestamp;
 use roaring::RoaringBitmap;
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, params};
 
 use crate::report::RunId;
 
-use super::row::{At, count, count_at};
+use super::row::{count, count_at};
 use super::settle::{self, Effect, Settled, Settlement};
+use super::versions::Op;
 use super::{Error, Mirror, living};
 
 /// What was heard under a walk of those whom it does not show.
@@ -25,10 +26,31 @@ pub struct Heard {
     pub gone: RoaringBitmap,
 }
 
-/// How [`Heard`] stands in the table.
-const DECIDED: u8 = 0;
-const PENDING: u8 = 1;
-const GONE: u8 = 2;
+/// How what was heard of one of them stands in the table.
+#[derive(Clone, Copy)]
+#[repr(u8)]
+enum Hearing {
+    Decided = 0,
+    Pending = 1,
+    Gone = 2,
+}
+
+impl ToSql for Hearing {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::from(*self as u8))
+    }
+}
+
+impl FromSql for Hearing {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        match value.as_i64()? {
+            0 => Ok(Self::Decided),
+            1 => Ok(Self::Pending),
+            2 => Ok(Self::Gone),
+            other => Err(FromSqlError::OutOfRange(other)),
+        }
+    }
+}
 
 impl Mirror {
     /// What was heard so far, under this walk, of those whom it does not show.
@@ -47,12 +69,14 @@ impl Mirror {
         self.writing("detail", |connection| {
             let marks: Vec<Mark> = details.iter().map(Mark::of).collect();
             let effects = settle::settle(connection, None, run, details)?;
+            let gone = effects.iter().filter(|it| it.version == Some(Op::Delete));
+            went(connection, walk, gone.count() as u64)?;
             for mark in marks {
-                note(connection, walk, mark.row, mark.state)?;
-                match mark.refused_at {
-                    Some(at) => inaccessible(connection, mark.row, at)?,
-                    None if mark.state == DECIDED => accessible(connection, mark.row)?,
-                    None => {}
+                note(connection, walk, mark.row, mark.hearing)?;
+                match (mark.hearing, mark.is_refused) {
+                    (Hearing::Decided, true) => inaccessible(connection, mark.row)?,
+                    (Hearing::Decided, false) => accessible(connection, mark.row)?,
+                    _ => {}
                 }
             }
             Ok(effects)
@@ -63,7 +87,7 @@ impl Mirror {
     pub fn are_gone(&mut self, walk: i64, rows: &RoaringBitmap) -> Result<(), Error> {
         self.writing("detail", |connection| {
             rows.iter()
-                .try_for_each(|row| note(connection, walk, row, GONE))
+                .try_for_each(|row| note(connection, walk, row, Hearing::Gone))
         })
     }
 
@@ -79,13 +103,12 @@ impl Mirror {
         })
     }
 
-    /// A person lets so many go under this walk, besides those that went under it already.
+    /// A person lets so many go under this walk: what is written of it is how many still may.
     pub fn release(&mut self, walk: i64, deletions: u64) -> Result<(), Error> {
         self.writing("walk-begin", |connection| {
-            let released = deletions + deleted(connection, walk)?;
             connection
                 .prepare_cached("UPDATE walks SET released = max(released, ?2) WHERE id = ?1")?
-                .execute(params![walk, count(released)])?;
+                .execute(params![walk, count(deletions)])?;
             Ok(())
         })
     }
@@ -93,25 +116,11 @@ impl Mirror {
     /// How many may still go under this walk because a person said so.
     pub fn released(&self, walk: i64) -> Result<u64, Error> {
         self.reading(|connection| {
-            let released = connection
+            connection
                 .prepare_cached("SELECT released FROM walks WHERE id = ?1")?
-                .query_row([walk], |row| count_at(row, 0))?;
-            match released {
-                0 => Ok(0),
-                _ => Ok(released.saturating_sub(deleted(connection, walk)?)),
-            }
+                .query_row([walk], |row| count_at(row, 0))
         })
     }
-}
-
-/// Customers that were marked deleted since this walk began.
-fn deleted(connection: &Connection, walk: i64) -> rusqlite::Result<u64> {
-    connection
-        .prepare_cached(
-            "SELECT count(*) FROM versions
-             WHERE op = 'delete' AND run_id >= (SELECT run_id FROM walks WHERE id = ?1)",
-        )?
-        .query_row([walk], |row| count_at(row, 0))
 }
 
 fn heard(connection: &Connection, walk: i64) -> rusqlite::Result<Heard> {
@@ -121,57 +130,65 @@ fn heard(connection: &Connection, walk: i64) -> rusqlite::Result<Heard> {
     let mut rows = statement.query([walk])?;
     while let Some(row) = rows.next()? {
         let set = match row.get(1)? {
-            DECIDED => &mut heard.decided,
-            PENDING => &mut heard.pending,
-            _ => &mut heard.gone,
+            Hearing::Decided => &mut heard.decided,
+            Hearing::Pending => &mut heard.pending,
+            Hearing::Gone => &mut heard.gone,
         };
         set.insert(row.get(0)?);
     }
     Ok(heard)
 }
 
-fn note(connection: &Connection, walk: i64, row: u32, state: u8) -> rusqlite::Result<()> {
+fn note(connection: &Connection, walk: i64, row: u32, hearing: Hearing) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO walk_departures (walk, row, state) VALUES (?1, ?2, ?3)",
         )?
-        .execute(params![walk, row, state])?;
+        .execute(params![walk, row, hearing])?;
+    Ok(())
+}
+
+/// So many went under this walk: so many fewer of those that were released still may.
+fn went(connection: &Connection, walk: i64, deletions: u64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE walks SET released = max(released - ?2, 0) WHERE id = ?1")?
+        .execute(params![walk, count(deletions)])?;
     Ok(())
 }
 
 /// What is to be kept of one who was heard.
 struct Mark {
     row: u32,
-    state: u8,
-    /// When the server refused to speak of it.
-    refused_at: Option<Timestamp>,
+    hearing: Hearing,
+    /// The server refused to speak of it.
+    is_refused: bool,
 }
 
 impl Mark {
     fn of(one: &Settled) -> Self {
-        let (state, refused_at) = match one.outcome {
-            Settlement::Found(_) | Settlement::Unlisted(_) | Settlement::Deleted { .. } => {
-                (DECIDED, None)
-            }
-            Settlement::Inaccessible { .. } => (DECIDED, Some(one.at)),
+        let hearing = match one.outcome {
+            Settlement::Found(_)
+            | Settlement::Unlisted(_)
+            | Settlement::Deleted { .. }
+            | Settlement::Inaccessible { .. } => Hearing::Decided,
             Settlement::FromSummary { .. }
             | Settlement::Rejected(_)
-            | Settlement::Pending { .. } => (PENDING, None),
+            | Settlement::Pending { .. } => Hearing::Pending,
         };
         Self {
             row: one.row,
-            state,
-            refused_at,
+            hearing,
+            is_refused: matches!(one.outcome, Settlement::Inaccessible { .. }),
         }
     }
 }
 
-fn inaccessible(connection: &Connection, row: u32, since: Timestamp) -> rusqlite::Result<()> {
+fn inaccessible(connection: &Connection, row: u32) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "INSERT OR IGNORE INTO inaccessible (row, since) SELECT row, ?2 FROM kept WHERE row = ?1",
+            "INSERT OR IGNORE INTO inaccessible (row) SELECT row FROM kept WHERE row = ?1",
         )?
-        .execute(params![row, At(since)])?;
+        .execute([row])?;
     Ok(())
 }
 

@@ -6,8 +6,8 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::customer::CustomerId;
 
-use super::departures;
 use super::row::{At, count_at, time_at};
+use super::{departures, queue};
 
 /// The rows of all living customers.
 pub(super) fn alive(connection: &Connection) -> rusqlite::Result<RoaringBitmap> {
@@ -48,9 +48,7 @@ pub(super) fn last_verified(
 /// The rows of all customers that have been seen alive since they were last found deleted: the
 /// living, and those that a list showed and whose details are still to be fetched.
 pub(super) fn sighted(connection: &Connection) -> rusqlite::Result<RoaringBitmap> {
-    // One that came back counts from when its details say so: the list may have been behind.
-    let queued = "SELECT row FROM detail_queue WHERE listed IS NOT NULL AND reason <> 1";
-    Ok(alive(connection)? | rows(connection, queued)?)
+    Ok(alive(connection)? | queue::sighted(connection)?)
 }
 
 /// Of those, the ones that a list may be expected to show: a customer that lives unlisted is counted
@@ -105,20 +103,6 @@ pub(super) fn ids(
         found.extend(id.map(|id| (row, id)));
     }
     Ok(found)
-}
-
-/// Whoever was listed again after it had been marked deleted, and is not among these rows, is asked for
-/// no more.
-pub(super) fn not_returned(
-    connection: &Connection,
-    listed: &RoaringBitmap,
-) -> rusqlite::Result<()> {
-    let returned = "SELECT row FROM detail_queue WHERE (attempts > 0) IN (0, 1) AND reason = 1";
-    let returned = rows(connection, returned)?;
-    for row in returned - listed {
-        super::queue::remove(connection, row)?;
-    }
-    Ok(())
 }
 
 /// Of these rows, those that were unlisted or inaccessible no longer are. Answers how many were

@@ -8,8 +8,11 @@
 //!   (the queue), what could not be taken (`rejected`). Customers that are as they were cost nothing.
 //! - **a detail** ([`Mirror::settle`]): the customer's row, its version, its queue entry and its
 //!   sighting. Many details may share a transaction; one detail is never split. Of those whom a proved
-//!   list does not show ([`Mirror::settle_departures`]), that they were heard besides.
-//! - **a run** ([`Mirror::begin_run`], [`Mirror::finish_run`]) and **a walk's** begin and end.
+//!   list does not show ([`Mirror::settle_departures`], [`Mirror::are_gone`]), that they were heard
+//!   besides.
+//! - **a run** ([`Mirror::begin_run`], [`Mirror::finish_run`]) and **a walk's** begin and end, with what a
+//!   person released to it ([`Mirror::release`]).
+//! - **who is shown again** by a proved list ([`Mirror::relisted`]), or is not ([`Mirror::not_returned`]).
 //!
 //! A customer has a row number from the moment it is first listed, and keeps it for ever. Sets of
 //! customers are bitmaps over row numbers, so that a million of them fit in a hundred kilobytes.
@@ -259,7 +262,7 @@ impl Mirror {
     /// does not show are asked for no more: their tombstones stand.
     pub fn not_returned(&mut self, rows: &RoaringBitmap) -> Result<(), Error> {
         self.writing("relisted", |connection| {
-            living::not_returned(connection, rows)
+            queue::not_returned(connection, rows)
         })
     }
 

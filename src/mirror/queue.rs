@@ -219,6 +219,34 @@ pub(super) fn remove(connection: &Connection, row: u32) -> rusqlite::Result<()> 
     Ok(())
 }
 
+/// The rows of those that a list showed. One that came back counts from when its details say so: the
+/// list may have been behind.
+pub(super) fn sighted(connection: &Connection) -> rusqlite::Result<RoaringBitmap> {
+    connection
+        .prepare_cached("SELECT row FROM detail_queue WHERE listed IS NOT NULL AND reason <> ?1")?
+        .query_map([Reason::Returned], |row| row.get::<_, u32>(0))?
+        .collect()
+}
+
+/// Whoever was listed again after it had been marked deleted, and is not among these rows, is asked for
+/// no more.
+pub(super) fn not_returned(
+    connection: &Connection,
+    listed: &RoaringBitmap,
+) -> rusqlite::Result<()> {
+    // Both halves of the index are named, so that it serves.
+    let returned: RoaringBitmap = connection
+        .prepare_cached(
+            "SELECT row FROM detail_queue WHERE (attempts > 0) IN (0, 1) AND reason = ?1",
+        )?
+        .query_map([Reason::Returned], |row| row.get::<_, u32>(0))?
+        .collect::<Result<_, _>>()?;
+    for row in returned - listed {
+        remove(connection, row)?;
+    }
+    Ok(())
+}
+
 /// Notes that a customer was asked for in vain: in the queue, or where it waits for its turn among
 /// those whose details are old.
 pub(super) fn note_attempt(

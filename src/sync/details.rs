@@ -5,7 +5,6 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use jiff::{SignedDuration, Timestamp};
 use roaring::RoaringBitmap;
 
 use super::certificate::Verdict;
@@ -83,44 +82,24 @@ impl Run<'_> {
     /// Fetches those who were asked for in vain by earlier runs. They may be many, and never answer:
     /// that is no reason for the run to fail.
     pub(super) async fn fetch_again(&mut self) -> Result<(), Error> {
-        let done = self.fetch_queued(Places::Again, None).await;
-        let are_strange = || self.flight.client.strangers().is_some();
-        match done {
-            Err(Error::Api(api::Error::Unavailable { what, .. })) => self.still_fail(&what),
-            Err(Error::Api(api::Error::NotThisApi { what })) if are_strange() => {
-                self.still_fail(&what);
+        match self.fetch_queued(Places::Again, None).await {
+            Err(Error::Api(api::Error::Storm { what, .. })) => {
+                self.warn(format!(
+                    "those whose details never came before still fail: {what}"
+                ));
+                Ok(())
             }
-            done => return done,
+            done => done,
         }
-        Ok(())
     }
 
-    fn still_fail(&mut self, what: &str) {
-        self.warn(format!(
-            "those whose details never came before still fail: {what}"
-        ));
-    }
-
-    /// Where something came that is no details at all, tells whose matter that is: of those customers,
-    /// as long as the server gives anybody's. Where it has not yet, one is asked for whose details
-    /// came in another run; where there is none, or no better comes, this is not the API.
-    pub(super) async fn face_strangers(&mut self) -> Result<(), Error> {
-        let Some(stranger) = self.flight.client.strangers() else {
-            return Ok(());
-        };
-        if stranger.are_all {
-            self.fetch(Waiting::for_anybody(), None).await?;
-        }
-        let what = stranger.what;
-        let now = self.flight.client.strangers();
-        if now.is_some_and(|stranger| stranger.are_all) {
-            return Err(api::Error::NotThisApi { what }.into());
-        }
-        self.warn(format!(
-            "the details of some customers are no answer of this API, and are asked for again by the \
-             next run: {what}"
-        ));
-        Ok(())
+    /// Where something came that is no answer of this API, though it stopped nobody else's details,
+    /// the run fails in the end.
+    pub(super) fn face_alien(&self) -> Result<(), Error> {
+        self.flight.client.alien().map_or(Ok(()), |what| {
+            let what = what.to_owned();
+            Err(api::Error::NotThisApi { what }.into())
+        })
     }
 
     /// Fetches those whom the list showed to be new or changed, and were not asked for yet; not
@@ -249,19 +228,6 @@ impl Waiting {
     /// Nobody.
     pub(super) fn nobody() -> Self {
         Self::from(Source::Read)
-    }
-
-    /// One customer, whose details came once and have not been asked for in vain since.
-    fn for_anybody() -> Self {
-        let old = Old {
-            before: Timestamp::MAX - SignedDuration::from_secs(1),
-            max_age: SignedDuration::ZERO,
-        };
-        Self::from(Source::Due {
-            old,
-            left: 1,
-            after: None,
-        })
     }
 
     /// Those in these places of the queue, in its order.

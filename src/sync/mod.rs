@@ -174,10 +174,9 @@ impl<'a> Run<'a> {
         self.fetch_queued(Places::First, None).await?;
         self.fetch_due().await?;
         self.fetch_again().await?;
-        self.face_strangers().await?;
         self.end_walk(&walked).await?;
         self.conclude(&walked);
-        Ok(())
+        self.face_alien()
     }
 
     async fn begin(
@@ -268,7 +267,6 @@ impl<'a> Run<'a> {
                 .zip(ids.iter().copied()),
         )
         .await?;
-        self.face_strangers().await?;
         let left = self.store.with(|mirror| mirror.queued()).await? & asked;
         if !left.is_empty() {
             let what = format!(
@@ -278,7 +276,7 @@ impl<'a> Run<'a> {
             );
             self.report.reason = Some(what);
         }
-        Ok(())
+        self.face_alien()
     }
 
     /// Queues every living customer whose details have not come in this run, nor, where it takes up

@@ -58,7 +58,9 @@ pub async fn rehearse(around: &Surroundings, copy: Mirror) -> Result<Forecast, E
 impl Run<'_> {
     async fn forecast(&mut self) -> Result<Forecast, Error> {
         let walked = self.walk().await?;
-        let (missing, held) = self.who_would_go(&walked).await?;
+        let id = walked.id;
+        let heard = self.store.with(move |mirror| mirror.heard(id)).await?;
+        let (missing, held) = self.who_would_go(&walked, &heard.gone).await?;
         let (_, reverify) = self.due().await?;
         let listed = walked.listed.clone();
         let (by_reason, queued, off_list) = self
@@ -68,16 +70,19 @@ impl Run<'_> {
                 Ok((
                     mirror.queued_by_reason()?,
                     mirror.queued()?,
-                    mirror.off_list()?.len(),
+                    mirror.off_list()?,
                 ))
             })
             .await?;
         let count = |reason| by_reason.get(&reason).copied().unwrap_or(0);
+        // Who was heard by the run that would be taken up is not asked for again.
+        let heard_of = &heard.decided | &heard.pending;
         let departing = if held == 0 {
-            missing.clone()
+            &missing - &heard_of
         } else {
             RoaringBitmap::new()
         };
+        let off_list = (off_list - heard_of - heard.gone).len();
         let canaries = departing.len().div_ceil(self.heard_at_once() as u64);
         let waiting = (queued - &departing).len();
         // Who lives unlisted is found, as a rule, and needs no canary.
@@ -104,14 +109,18 @@ impl Run<'_> {
 
     /// Who is missing, and how many departures would be held back: all or none, but for those that a
     /// person released to a run that was cut short and would be taken up.
-    async fn who_would_go(&mut self, walked: &Walked) -> Result<(RoaringBitmap, u64), Error> {
-        let nobody = RoaringBitmap::new();
+    async fn who_would_go(
+        &mut self,
+        walked: &Walked,
+        gone: &RoaringBitmap,
+    ) -> Result<(RoaringBitmap, u64), Error> {
         let Verdict::Complete(proved) = &walked.verdict else {
+            let nobody = RoaringBitmap::new();
             return Ok((nobody, self.suddenly_missing(walked).await?));
         };
         let id = walked.id;
         let allowed = self.store.with(move |mirror| mirror.released(id)).await?;
-        let (missing, ruling) = self.missing(walked, proved, &nobody, allowed).await?;
+        let (missing, ruling) = self.missing(walked, proved, gone, allowed).await?;
         let held = match ruling {
             Ruling::Go => 0,
             Ruling::Some { held, .. } | Ruling::Hold { held, .. } => held,

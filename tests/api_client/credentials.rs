@@ -30,7 +30,8 @@ async fn a_redirect_is_never_followed_and_leaks_nothing() {
         let Answer::Failed(details) = details.answer else {
             panic!("{details:?}")
         };
-        for said in [list.to_string(), details] {
+        let alien = client.alien().expect("what ends the run").to_owned();
+        for said in [list.to_string(), details, alien] {
             let target = format!("{}/[secret]", thief.origin());
             assert!(said.contains(&target), "{said}");
         }

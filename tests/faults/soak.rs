@@ -251,6 +251,10 @@ fn stays_flat(samples: &[Sample], rows: u64) {
         memory <= before / 4 + 4 * MIB,
         "{memory} bytes of memory on {before}"
     );
+    // What is open comes and goes with runs; the most that was may have been at any moment before.
+    let most = |samples: &[Sample]| samples.iter().map(|it| it.descriptors).max().unwrap_or(0);
+    let (before, after) = (most(&samples[..3 * quarter]), most(late));
+    assert!(after <= before + 8, "{after} open files on {before}");
     let (log, before) = grown(|sample| sample.log);
     assert!(log <= 2 * MIB, "{log} bytes of log on {before}");
     let (files, before) = grown(|sample| sample.files);
