@@ -136,7 +136,7 @@ async fn a_storm_ends_the_run_when_nothing_is_answered_any_more() {
     let asked = join_all((0..120).map(|nth| client.customer(id(nth)))).await;
     let ended = asked
         .iter()
-        .filter(|it| matches!(it, Err(Error::Unavailable { .. })));
+        .filter(|it| matches!(it, Err(Error::Storm { .. })));
     let failed = asked
         .iter()
         .flatten()
