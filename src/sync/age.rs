@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Error, KEPT_CHANGING, Run, freshness};
+use super::{Error, Run, freshness};
 use crate::mirror::{self, Old};
-use crate::report::{Mode, Outcome, Report, RunId};
+use crate::report::{Mode, Report, RunId};
 
 /// So many of the last runs are looked at for the one before.
 const RUNS_LOOKED_AT: u32 = 100;
@@ -100,7 +100,7 @@ impl Run<'_> {
 
 /// When the last run began that came to ask for old details.
 fn last_run(mirror: &mirror::Mirror) -> Result<Option<Timestamp>, mirror::Error> {
-    let came_to_it = |run: &Report| run.mode != Mode::Refresh && came_to_its_end(run);
+    let came_to_it = |run: &Report| run.mode != Mode::Refresh && run.came_to_its_end();
     let runs = mirror.last_runs(RUNS_LOOKED_AT)?;
     Ok(runs.into_iter().find(came_to_it).map(|run| run.started_at))
 }
@@ -116,23 +116,9 @@ pub(super) fn full_since(
         .into_iter()
         .filter(|run| run.id != this && run.mode != Mode::Refresh);
     let cut_short = walking
-        .take_while(|run| !came_to_its_end(run))
+        .take_while(|run| !run.came_to_its_end())
         .filter(|run| run.mode == Mode::Full);
     Ok(cut_short.last().map(|run| run.started_at))
-}
-
-/// Whether nothing cut it short. One that only never came to agree with itself about the list did
-/// all that it could, and so did one that waits for what a person has to decide.
-fn came_to_its_end(run: &Report) -> bool {
-    let never_agreed = || {
-        let reason = run.reason.as_deref();
-        reason.is_some_and(|reason| reason.starts_with(KEPT_CHANGING))
-    };
-    match run.outcome {
-        Some(Outcome::Done | Outcome::Held) => true,
-        Some(Outcome::Partial) => never_agreed(),
-        Some(Outcome::Failed) | None => false,
-    }
 }
 
 /// From one instant to a later one; nothing where the clock was set back.
