@@ -17,6 +17,15 @@ impl Run<'_> {
     /// Which details are old, and how many of them are to be asked for again in this run. Whoever was
     /// asked for by a run that this one takes up is not asked for again.
     pub(super) async fn due(&mut self) -> Result<(Old, u64), Error> {
+        self.due_once(0, 0).await
+    }
+
+    /// The same, as it will be when so many have come and so many have left.
+    pub(super) async fn due_once(
+        &mut self,
+        arrived: u64,
+        departed: u64,
+    ) -> Result<(Old, u64), Error> {
         let began = self.report.started_at;
         let began = self.taken_up_since.map_or(began, |since| since.min(began));
         let max_age =
@@ -36,7 +45,7 @@ impl Run<'_> {
             })
             .await?;
         let due = freshness::Due {
-            active,
+            active: (active + arrived).saturating_sub(departed),
             overdue,
             since_last_run: last_run.map(|last| since(last, began)),
             max_detail_age: self.settings.max_detail_age,
@@ -46,7 +55,7 @@ impl Run<'_> {
             before: began,
             max_age,
         };
-        Ok((old, due.count().min(there_are)))
+        Ok((old, due.count().min(there_are.saturating_sub(departed))))
     }
 
     /// At the start, where everybody is known by then: not by a first walk that is to be taken up.
