@@ -211,7 +211,9 @@ async fn the_other_dialect_costs_the_same() {
 /// The server answers none of them before all of them are there.
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_are_in_flight_together_wherever_the_proof_allows_it() {
-    let copying = Copying::of(850).await;
+    let mut copying = Copying::of(850).await;
+    // None is given up and asked for again: that would be one more.
+    copying.config.api.request_timeout = Duration::from_hours(1);
     // In a first run page 1 is alone; later, where arrivals are wont to be, so is the last.
     for (alone, together) in [(1, 8), (2, 7)] {
         let all_there = Arc::new(Notify::new());
