@@ -6,6 +6,8 @@ mod program;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use parquet::record::{Field, Row};
 use program::{Program, contents, holds};
 use rustix::process::Signal;
 use tokio::sync::Notify;
@@ -131,6 +133,31 @@ async fn many_deletions_wait_for_a_decision() {
     let decided = ["--once", "--allow-deletions", "20", "--output", "json"];
     let done = program.run(&decided).await.exits(0).json();
     assert_eq!(done["run"]["counts"]["deleted"], 20);
+}
+
+#[tokio::test]
+async fn who_has_no_details_yet_is_published_as_the_list_shows_it() {
+    let sandbox = sandbox().await;
+    let id = sandbox.world().listed_ids()[7];
+    sandbox.world().ghost(id);
+    let program = Program::against(&sandbox);
+    program.run(&["--once"]).await.exits(0);
+    let current = program.path("data/lake/current/customers.parquet");
+    let reader = SerializedFileReader::try_from(&*current).expect("a file of Parquet");
+    let rows = reader.get_row_iter(None).expect("rows");
+    let said = |row: &Row, name: &str| {
+        let mut columns = row.get_column_iter();
+        columns
+            .find(|(column, _)| *column == name)
+            .map(|(_, value)| value.clone())
+    };
+    let unverified: Vec<Row> = rows
+        .map(|row| row.expect("a row"))
+        .filter(|row| said(row, "detail_verified_at") == Some(Field::Null))
+        .collect();
+    assert_eq!(unverified.len(), 1);
+    assert_eq!(said(&unverified[0], "id"), Some(Field::Str(id.to_string())));
+    assert_ne!(said(&unverified[0], "name"), Some(Field::Null));
 }
 
 #[tokio::test]

@@ -2,9 +2,13 @@
 
 mod support;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use support::{Copying, within};
+use tokio::sync::Notify;
 use twsync::report::Grade;
-use twsync::sandbox::{Order, Place};
+use twsync::sandbox::{Action, Dialect, On, Options, Order, Place, Rule, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_new_costs_a_request_a_page() {
@@ -163,5 +167,68 @@ async fn a_walk_that_was_cut_short_anywhere_costs_no_more() {
         );
         assert_eq!(second.report.grade, Some(Grade::Complete));
         copying.assert_mirror_equals_world();
+    }
+}
+
+/// What a page of the other dialect counts is known only after a pass; it costs nothing more.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_other_dialect_costs_the_same() {
+    for (order, place, came, more) in [
+        (Order::CreatedDescending, Place::Head, 0, 0),
+        (Order::CreatedDescending, Place::Head, 20, 0),
+        (Order::CreatedDescending, Place::Head, 150, 1),
+        (Order::CreatedAscending, Place::Tail, 20, 1),
+        (Order::CreatedAscending, Place::Tail, 140, 2),
+        (Order::Id, Place::Now, 20, 11),
+    ] {
+        let world = World::new(5, 1_050);
+        world.set_order(order);
+        let copying = Copying::from(Options {
+            world,
+            dialect: Dialect::Limit,
+            ..Options::default()
+        })
+        .await;
+        let ran = copying.run().await.ok();
+        assert_eq!((ran.lists, ran.details), (11 + 1, 1_050));
+        for _ in 0..came {
+            copying.world().insert(place);
+        }
+        let ran = copying.run().await.ok();
+        let pages = (1_050_u64 + came).div_ceil(100);
+        let most = pages + more + u64::from(more > 0);
+        assert!(
+            ran.lists <= most,
+            "{order:?}, {came} came: {} list requests, and not {most}",
+            ran.lists
+        );
+        assert_eq!(ran.details, came);
+        assert_eq!(ran.report.grade, Some(Grade::Complete));
+        copying.assert_mirror_equals_world();
+    }
+}
+
+/// The server answers none of them before all of them are there.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_are_in_flight_together_wherever_the_proof_allows_it() {
+    let mut copying = Copying::of(850).await;
+    // None is given up and asked for again: that would be one more.
+    copying.config.api.request_timeout = Duration::from_hours(1);
+    // In a first run page 1 is alone; later, where arrivals are wont to be, so is the last.
+    for (alone, together) in [(1, 8), (2, 7)] {
+        let all_there = Arc::new(Notify::new());
+        let wait = Action::hold(Arc::clone(&all_there));
+        let rule = Rule::on(On::List).from_nth(alone + 1).times(together);
+        let fault = copying.fault(rule.does(wait));
+        let requests = copying.sandbox.requests();
+        let until = requests.total() + alone + together;
+        let answer = async {
+            let reached = tokio::time::timeout(Duration::from_mins(1), requests.reached(until));
+            reached.await.expect("all of them in the air");
+            (0..together).for_each(|_| all_there.notify_one());
+        };
+        let (ran, ()) = tokio::join!(copying.run(), answer);
+        assert_eq!(ran.ok().report.grade, Some(Grade::Complete));
+        fault.lift();
     }
 }

@@ -315,13 +315,11 @@ async fn what_was_released_stays_released_for_the_run_that_takes_up_the_rest() {
         let small = within(two_and_their_canary);
         let counts = copying.run_job(small).await.report.counts;
         assert_eq!(counts.deleted, 2, "of {allowed}, by the second run");
-        assert_eq!(
-            copying.rehearse().await.held,
-            held,
-            "of {allowed}, foreseen"
-        );
+        let foreseen = copying.rehearse().await;
+        assert_eq!(foreseen.held, held, "of {allowed}, foreseen");
         let ran = copying.run().await.ok();
         assert_eq!(ran.lists, 0, "the same walk");
+        assert_eq!(foreseen.detail_requests, ran.details, "of {allowed}");
         assert_eq!(
             (ran.report.counts.deleted, ran.report.counts.held),
             (allowed - 4, held)

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use twsync::mirror::Mirror;
 use twsync::report::{Grade, Live, Mode, Outcome, Report, RunId, Stage};
+use twsync::sandbox::{Action, On, Rule};
 use twsync::status::{self, Overview, Setup};
 
 /// The pages of a copy, served.
@@ -214,6 +215,24 @@ async fn the_json_is_the_overview_that_the_command_prints() {
     assert_eq!(json["runs"][0]["counts"]["added"], 50);
     let hour_on: Timestamp = "2026-11-01T13:00:00Z".parse().unwrap();
     assert_eq!(json["next_run_at"], hour_on.to_string());
+}
+
+/// One whom the list shows and one whom it does not: of neither are there details yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_still_to_be_asked_for_is_told_queued_or_not() {
+    let copying = Copying::of(50).await;
+    copying.run().await.ok();
+    let ids = copying.world().listed_ids();
+    copying.world().delete(ids[3]);
+    copying.world().set_tier(ids[4], "Another tier");
+    for id in [ids[3], ids[4]] {
+        copying.fault(Rule::on(On::Customer(id)).does(Action::status(418)));
+    }
+    copying.run().await.ok();
+    let told = Overview::read(&copying.config, copying.now()).unwrap();
+    assert_eq!((told.pending, &told.queue["changed"]), (2, &1));
+    assert_eq!((told.grade, told.held), (Some(Grade::Complete), 0));
+    assert_eq!(told.as_of, Some(copying.now()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

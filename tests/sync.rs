@@ -311,6 +311,39 @@ async fn a_plan_counts_nobody_twice() {
     assert_eq!(copying.run().await.ok().details, 120);
 }
 
+/// The even load is so many of those whom the run then knows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_knows_that_whoever_comes_makes_the_load_larger() {
+    let mut copying = Copying::of(120).await;
+    copying.config.sync.max_detail_age = Duration::from_hours(12);
+    copying.run().await.ok();
+    copying.later(HOUR);
+    for _ in 0..240 {
+        copying.world().insert(Place::Tail);
+    }
+    let forecast = copying.rehearse().await;
+    assert_eq!((forecast.added, forecast.reverify), (240, 30));
+    assert_eq!(copying.run().await.ok().details, forecast.detail_requests);
+}
+
+/// One of the assumptions is broken, nobody knows which: it is told as that, and decides nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn more_who_are_proved_to_live_than_are_counted_are_told_as_what_they_are() {
+    let copying = Copying::of(250).await;
+    copying.run().await.ok();
+    copying.world().delete(copying.world().listed_ids()[3]);
+    let short = copying.fault(Rule::on(On::List).does(Action::total_off_by(-1)));
+    let ran = copying.run().await.ok();
+    let words = "the server counts 248 customers, but 249 are proved to live at that instant";
+    ran.warned(words);
+    let why = copying.text("SELECT reason FROM runs ORDER BY id DESC LIMIT 1");
+    assert!(why.is_some_and(|why| why.contains(words)));
+    assert_eq!(ran.report.grade, Some(Grade::Converged));
+    assert_eq!((ran.report.as_of, ran.report.counts.deleted), (None, 0));
+    short.lift();
+    assert_eq!(copying.run().await.ok().report.counts.deleted, 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn full_asks_for_everyone_again() {
     let copying = Copying::of(120).await;

@@ -103,9 +103,14 @@ fn details(details: &Details, now: Timestamp) -> String {
 
 fn waiting(overview: &Overview) -> String {
     let queue = overview.queue.iter();
-    let waiting: Vec<String> = queue
+    let mut waiting: Vec<String> = queue
         .map(|(reason, number)| format!("{} {reason}", count(*number)))
         .collect();
+    let queued: u64 = overview.queue.values().sum();
+    let undecided = overview.pending.saturating_sub(queued);
+    if undecided > 0 {
+        waiting.push(format!("{} missing and undecided", count(undecided)));
+    }
     if waiting.is_empty() {
         "nothing".to_owned()
     } else {
@@ -216,6 +221,7 @@ mod tests {
                 reverified_changed: 3,
             },
             queue: BTreeMap::new(),
+            pending: 0,
             held: 0,
             pace: Pace::default(),
             deleted_came_back_at: None,
@@ -251,6 +257,7 @@ mod tests {
             rejected_rows: 2,
         };
         overview.queue = BTreeMap::from([("missing", 400), ("new", 40)]);
+        overview.pending = 442;
         overview.held = 400;
         overview.details.attainable_age_seconds = Some(1_000_000);
         overview.details.overdue = 17;

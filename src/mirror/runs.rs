@@ -3,7 +3,7 @@
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, Row, ToSql, params_from_iter};
 
-use crate::report::{Counts, Report};
+use crate::report::{Counts, Report, STRANGE_DETAILS};
 
 use super::row::{At, count, count_at, time_at};
 
@@ -114,19 +114,20 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Report>> {
 pub(super) fn held(connection: &Connection) -> rusqlite::Result<u64> {
     connection
         .prepare_cached(
-            "SELECT coalesce(
+            "WITH decided AS
+                (SELECT id, held, grade,
+                        outcome IN ('done', 'held')
+                        OR outcome = 'failed' AND substr(reason, 1, length(?1)) = ?1 AS to_its_end
+                 FROM runs WHERE mode <> 'refresh')
+             SELECT coalesce(
                 (SELECT nullif(held, 0) FROM
-                    (SELECT held, grade FROM runs
-                     WHERE mode <> 'refresh' AND outcome IN ('done', 'held')
-                     ORDER BY id DESC LIMIT 1)
+                    (SELECT held, grade FROM decided WHERE to_its_end ORDER BY id DESC LIMIT 1)
                  WHERE grade <> 'complete'),
-                (SELECT held FROM runs
-                 WHERE mode <> 'refresh' AND grade = 'complete'
-                   AND (held > 0 OR outcome IN ('done', 'held'))
+                (SELECT held FROM decided WHERE grade = 'complete' AND (held > 0 OR to_its_end)
                  ORDER BY id DESC LIMIT 1),
                 0)",
         )?
-        .query_row([], |row| count_at(row, 0))
+        .query_row([STRANGE_DETAILS], |row| count_at(row, 0))
 }
 
 fn columns() -> String {

@@ -174,6 +174,7 @@ mod tests {
                 ..Details::default()
             },
             queue: std::collections::BTreeMap::new(),
+            pending: 0,
             held: 0,
             pace: Pace::default(),
             deleted_came_back_at: None,

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::attention;
 use crate::config::{Config, Schedule};
 use crate::mirror::{Error, Memory, Reader, Reason, Snapshot, Standing};
-use crate::report::{Grade, Outcome, Report};
+use crate::report::{Grade, Mode, Outcome, Report};
 use crate::sync::freshness::Capacity;
 
 /// Runs that are shown.
@@ -59,6 +59,10 @@ pub struct Overview {
     pub details: Details,
     /// How many customers wait for their details, by reason; reasons without any are left out.
     pub queue: BTreeMap<&'static str, u64>,
+    /// Customers whose details are still to be asked for, as the newest run but a refresh that ended
+    /// counted them: those who wait in the queue, and those missing from the list of whom it heard
+    /// nothing that decides.
+    pub pending: u64,
     /// Deletions that wait for a decision.
     pub held: u64,
     /// What the server lets through.
@@ -157,6 +161,7 @@ impl Overview {
             queue: (standing.queued.iter())
                 .map(|(why, number)| (word(*why), *number))
                 .collect(),
+            pending: pending(&runs),
             held: standing.held,
             pace,
             deleted_came_back_at: memory.h3_broken_at,
@@ -216,6 +221,12 @@ fn newest_good(snapshot: &Snapshot<'_>, last: &[Report]) -> Result<Option<Report
         return Ok(None);
     }
     Ok(snapshot.runs()?.into_iter().rev().find(saw_everybody))
+}
+
+/// What the newest run left to be asked for that ended, and was more than a refresh.
+fn pending(last: &[Report]) -> u64 {
+    let ended = |run: &&Report| run.finished_at.is_some() && run.mode != Mode::Refresh;
+    last.iter().find(ended).map_or(0, |run| run.counts.pending)
 }
 
 /// The last scheduled time but one. For an even schedule, data is late when it is between one

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Error, KEPT_CHANGING, Run, freshness};
+use super::{Error, Run, freshness};
 use crate::mirror::{self, Old};
-use crate::report::{Mode, Outcome, Report, RunId};
+use crate::report::{Mode, Report, RunId};
 
 /// So many of the last runs are looked at for the one before.
 const RUNS_LOOKED_AT: u32 = 100;
@@ -17,6 +17,15 @@ impl Run<'_> {
     /// Which details are old, and how many of them are to be asked for again in this run. Whoever was
     /// asked for by a run that this one takes up is not asked for again.
     pub(super) async fn due(&mut self) -> Result<(Old, u64), Error> {
+        self.due_once(0, 0).await
+    }
+
+    /// The same, as it will be when so many have come and so many have left.
+    pub(super) async fn due_once(
+        &mut self,
+        arrived: u64,
+        departed: u64,
+    ) -> Result<(Old, u64), Error> {
         let began = self.report.started_at;
         let began = self.taken_up_since.map_or(began, |since| since.min(began));
         let max_age =
@@ -36,7 +45,7 @@ impl Run<'_> {
             })
             .await?;
         let due = freshness::Due {
-            active,
+            active: (active + arrived).saturating_sub(departed),
             overdue,
             since_last_run: last_run.map(|last| since(last, began)),
             max_detail_age: self.settings.max_detail_age,
@@ -46,7 +55,7 @@ impl Run<'_> {
             before: began,
             max_age,
         };
-        Ok((old, due.count().min(there_are)))
+        Ok((old, due.count().min(there_are.saturating_sub(departed))))
     }
 
     /// At the start, where everybody is known by then: not by a first walk that is to be taken up.
@@ -100,7 +109,7 @@ impl Run<'_> {
 
 /// When the last run began that came to ask for old details.
 fn last_run(mirror: &mirror::Mirror) -> Result<Option<Timestamp>, mirror::Error> {
-    let came_to_it = |run: &Report| run.mode != Mode::Refresh && came_to_its_end(run);
+    let came_to_it = |run: &Report| run.mode != Mode::Refresh && run.came_to_its_end();
     let runs = mirror.last_runs(RUNS_LOOKED_AT)?;
     Ok(runs.into_iter().find(came_to_it).map(|run| run.started_at))
 }
@@ -116,23 +125,9 @@ pub(super) fn full_since(
         .into_iter()
         .filter(|run| run.id != this && run.mode != Mode::Refresh);
     let cut_short = walking
-        .take_while(|run| !came_to_its_end(run))
+        .take_while(|run| !run.came_to_its_end())
         .filter(|run| run.mode == Mode::Full);
     Ok(cut_short.last().map(|run| run.started_at))
-}
-
-/// Whether nothing cut it short. One that only never came to agree with itself about the list did
-/// all that it could, and so did one that waits for what a person has to decide.
-fn came_to_its_end(run: &Report) -> bool {
-    let never_agreed = || {
-        let reason = run.reason.as_deref();
-        reason.is_some_and(|reason| reason.starts_with(KEPT_CHANGING))
-    };
-    match run.outcome {
-        Some(Outcome::Done | Outcome::Held) => true,
-        Some(Outcome::Partial) => never_agreed(),
-        Some(Outcome::Failed) | None => false,
-    }
 }
 
 /// From one instant to a later one; nothing where the clock was set back.

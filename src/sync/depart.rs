@@ -165,20 +165,14 @@ impl Run<'_> {
         let id = walked.id;
         let allowed = self.store.with(move |mirror| mirror.released(id)).await?;
         let (missing, ruling) = self.missing(walked, proved, gone, allowed).await?;
-        let released = match ruling {
-            Ruling::Go => missing,
+        match ruling {
+            Ruling::Go => {}
             Ruling::Some { released, held } => {
                 self.hold(held, &format!("{released} of them were released"));
-                missing
-                    .iter()
-                    .take(usize::try_from(released).unwrap_or(usize::MAX))
-                    .collect()
             }
-            Ruling::Hold { held, why } => {
-                self.hold(held, &describe(why));
-                RoaringBitmap::new()
-            }
-        };
+            Ruling::Hold { held, why } => self.hold(held, &describe(why)),
+        }
+        let released = ruling.released(&missing);
         Ok(self.store.with(move |mirror| mirror.ids(&released)).await?)
     }
 

@@ -60,6 +60,20 @@ pub enum Ruling {
     },
 }
 
+impl Ruling {
+    /// Which of those who are missing may be marked deleted, once confirmed.
+    pub fn released(&self, missing: &RoaringBitmap) -> RoaringBitmap {
+        match *self {
+            Self::Go => missing.clone(),
+            Self::Some { released, .. } => {
+                let most = usize::try_from(released).unwrap_or(usize::MAX);
+                missing.iter().take(most).collect()
+            }
+            Self::Hold { .. } => RoaringBitmap::new(),
+        }
+    }
+}
+
 /// Why departures are held back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {

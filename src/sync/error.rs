@@ -1,7 +1,7 @@
 //! What ends a run before its end.
 
 use super::passes::Fault;
-use crate::report::Exit;
+use crate::report::{Exit, STRANGE_DETAILS};
 use crate::{api, mirror};
 
 /// Why a run could not go on. What it had committed stays, and the next run goes on from there.
@@ -17,6 +17,12 @@ pub enum Error {
     /// The list broke a rule that every paged list keeps.
     #[error("the list of customers can't be walked: {0}")]
     Protocol(Fault),
+    /// All is done that could be, but something came in place of details that is no answer of the API.
+    #[error("{STRANGE_DETAILS}: {what}")]
+    StrangeDetails {
+        /// What came first, for a person; the server's own words escaped and cut.
+        what: String,
+    },
     /// The ids asked for are not in the mirror.
     #[error("not in the mirror, or deleted: {ids}")]
     Unknown {
@@ -38,6 +44,7 @@ impl Error {
             Self::Api(error) => error.exit(),
             Self::Mirror(error) => error.exit(),
             Self::Protocol(fault) => fault.exit(),
+            Self::StrangeDetails { .. } => Exit::NotThisApi,
             Self::Unknown { .. } => Exit::Usage,
         }
     }
@@ -48,6 +55,11 @@ impl Error {
             Self::Api(error) => error.hint(),
             Self::Mirror(error) => error.hint(),
             Self::Protocol(fault) => fault.hint(),
+            Self::StrangeDetails { .. } => {
+                "everybody else is copied; something other than the billing API may be answering for \
+                 these, and the next run asks for them again"
+                    .to_owned()
+            }
             Self::Unknown { .. } => {
                 "a sync takes in customers that are new: twsync --once".to_owned()
             }

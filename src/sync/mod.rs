@@ -35,7 +35,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::customer::CustomerId;
 use crate::mirror::{Memory, Mirror, Reason, State};
-use crate::report::{Grade, Live, Mode, Outcome, Report, RunId, in_one_line};
+use crate::report::{Grade, KEPT_CHANGING, Live, Mode, Outcome, Report, RunId, in_one_line};
 
 use details::Places;
 pub use error::Error;
@@ -43,9 +43,6 @@ use flight::Flight;
 pub use rehearsal::{Forecast, rehearse};
 use store::Store;
 use walk::Walked;
-
-/// Why a run is partial that came to its end.
-const KEPT_CHANGING: &str = "the list kept changing";
 
 /// What a run is asked to do.
 #[derive(Clone, Debug)]

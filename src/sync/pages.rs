@@ -11,6 +11,7 @@ use super::round::Round;
 use super::walk::{Walk, total};
 use super::{Error, Run};
 use crate::api::Page;
+use crate::config::Dialect;
 use crate::customer::{CustomerId, Summary};
 use crate::mirror::{self, Mirror, PageTaken};
 use crate::report::{RunId, Stage};
@@ -72,10 +73,15 @@ impl Run<'_> {
         pass: u32,
         pages: Vec<Page>,
     ) -> Result<(), Error> {
-        let (id, run) = (walk.id, self.report.id);
+        let of = Asked {
+            walk: walk.id,
+            dialect: walk.dialect,
+            run: self.report.id,
+            pass,
+        };
         let committed = self
             .store
-            .with(move |mirror| commit(mirror, id, run, pass, pages))
+            .with(move |mirror| commit(mirror, of, pages))
             .await?;
         for page in committed {
             self.take_committed(walk, pass, page)?;
@@ -99,7 +105,7 @@ impl Run<'_> {
             page: page.number,
             pages: page.pages,
             page_size: page.page_size,
-            total: total(&page),
+            total: total(&page, walk.dialect),
             has_next: page.has_next,
             alone: walk.alone,
             rows: &rows,
@@ -128,6 +134,15 @@ impl Run<'_> {
     }
 }
 
+/// By whom and what for pages were asked for.
+#[derive(Clone, Copy)]
+struct Asked {
+    walk: i64,
+    dialect: Dialect,
+    run: RunId,
+    pass: u32,
+}
+
 /// A page that the mirror holds, its rows, and the hash of its ids. The page's own list of rows has
 /// moved into the mirror.
 type Committed = (Page, RoaringBitmap, u64);
@@ -136,9 +151,7 @@ type Committed = (Page, RoaringBitmap, u64);
 /// depend on an earlier one that shows the same.
 fn commit(
     mirror: &mut Mirror,
-    walk: i64,
-    run: RunId,
-    pass: u32,
+    of: Asked,
     pages: Vec<Page>,
 ) -> Result<Vec<Committed>, mirror::Error> {
     let mut committed = Vec::with_capacity(pages.len());
@@ -146,28 +159,20 @@ fn commit(
     let mut shown = HashSet::new();
     for page in pages {
         if page.rows.iter().any(|summary| shown.contains(&summary.id)) {
-            committed.extend(commit_apart(
-                mirror,
-                walk,
-                run,
-                pass,
-                std::mem::take(&mut apart),
-            )?);
+            committed.extend(commit_apart(mirror, of, std::mem::take(&mut apart))?);
             shown.clear();
         }
         shown.extend(page.rows.iter().map(|summary| summary.id));
         apart.push(page);
     }
-    committed.extend(commit_apart(mirror, walk, run, pass, apart)?);
+    committed.extend(commit_apart(mirror, of, apart)?);
     Ok(committed)
 }
 
 /// Commits pages of which no two show the same customer.
 fn commit_apart(
     mirror: &mut Mirror,
-    walk: i64,
-    run: RunId,
-    pass: u32,
+    of: Asked,
     mut pages: Vec<Page>,
 ) -> Result<Vec<Committed>, mirror::Error> {
     let mut taken = Vec::with_capacity(pages.len());
@@ -177,11 +182,11 @@ fn commit_apart(
         let content = content(&summaries);
         let known = mirror.known(&ids)?;
         taken.push(PageTaken {
-            run,
-            pass,
+            run: of.run,
+            pass: of.pass,
             page: page.number,
             pages: page.pages,
-            total: total(page),
+            total: total(page, of.dialect),
             interval: page.interval,
             received_at: page.received_at,
             content,
@@ -193,7 +198,7 @@ fn commit_apart(
         });
     }
     let contents: Vec<u64> = taken.iter().map(|page| page.content).collect();
-    let rows = mirror.take_pages(walk, taken)?;
+    let rows = mirror.take_pages(of.walk, taken)?;
     let of_all = pages.into_iter().zip(rows).zip(contents);
     Ok(of_all
         .map(|((page, rows), content)| (page, rows, content))

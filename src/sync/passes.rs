@@ -258,11 +258,11 @@ impl Passes {
         self.current.total.filter(|_| self.totals == Totals::Meant)
     }
 
-    /// How many customers there are by the newest total that nobody has shown yet; 0 also where
-    /// more are known than counted. None without a total to go by.
+    /// How many customers there are by the newest total that nobody has shown yet, should it turn out
+    /// to be one; 0 also where more are known than counted. None where the answer counts nothing.
     pub(super) fn deficit(&self) -> Option<u64> {
         let known = self.known.len();
-        self.total().map(|total| total.saturating_sub(known))
+        self.current.total.map(|total| total.saturating_sub(known))
     }
 
     /// The pages that this pass is to take first, after page 1: the pass before took them before the

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use roaring::RoaringBitmap;
 
 use super::certificate::Verdict;
-use super::departures::Ruling;
+use super::departures::{Ruling, Why};
 use super::walk::Walked;
 use super::{Error, Job, Run, Store, Surroundings};
 use crate::mirror::{Mirror, Reason};
@@ -60,8 +60,7 @@ impl Run<'_> {
         let walked = self.walk().await?;
         let id = walked.id;
         let heard = self.store.with(move |mirror| mirror.heard(id)).await?;
-        let (missing, held) = self.who_would_go(&walked, &heard.gone).await?;
-        let (_, reverify) = self.due().await?;
+        let (missing, ruling) = self.who_would_go(&walked, &heard.gone).await?;
         let listed = walked.listed.clone();
         let (by_reason, queued, off_list) = self
             .store
@@ -77,14 +76,13 @@ impl Run<'_> {
         let count = |reason| by_reason.get(&reason).copied().unwrap_or(0);
         // Who was heard by the run that would be taken up is not asked for again.
         let heard_of = &heard.decided | &heard.pending;
-        let departing = if held == 0 {
-            &missing - &heard_of
-        } else {
-            RoaringBitmap::new()
-        };
+        let departing = ruling.released(&missing) - &heard_of;
         let off_list = (off_list - heard_of - heard.gone).len();
         let canaries = departing.len().div_ceil(self.heard_at_once() as u64);
-        let waiting = (queued - &departing).len();
+        let waiting = (&queued - &departing).len();
+        let added = count(Reason::New);
+        let known_to_go = (&departing - &queued).len();
+        let (_, reverify) = self.due_once(added, known_to_go).await?;
         // Who lives unlisted is found, as a rule, and needs no canary.
         let detail_requests = waiting + reverify + departing.len() + canaries + off_list;
         let tally = self.flight.client.tally();
@@ -93,11 +91,14 @@ impl Run<'_> {
         Ok(Forecast {
             grade: walked.grade,
             as_of: walked.as_of,
-            added: count(Reason::New),
+            added,
             changed: count(Reason::Changed),
             returned: count(Reason::Returned),
             missing: missing.len(),
-            held,
+            held: match ruling {
+                Ruling::Go => 0,
+                Ruling::Some { held, .. } | Ruling::Hold { held, .. } => held,
+            },
             reverify,
             detail_requests,
             list_requests: tally.list_requests,
@@ -107,25 +108,20 @@ impl Run<'_> {
         })
     }
 
-    /// Who is missing, and how many departures would be held back: all or none, but for those that a
-    /// person released to a run that was cut short and would be taken up.
+    /// Who is missing, and whether they may go; also those that a person released to a run that was cut
+    /// short and would be taken up.
     async fn who_would_go(
         &mut self,
         walked: &Walked,
         gone: &RoaringBitmap,
-    ) -> Result<(RoaringBitmap, u64), Error> {
+    ) -> Result<(RoaringBitmap, Ruling), Error> {
         let Verdict::Complete(proved) = &walked.verdict else {
-            let nobody = RoaringBitmap::new();
-            return Ok((nobody, self.suddenly_missing(walked).await?));
+            let (held, why) = (self.suddenly_missing(walked).await?, Why::SuddenlyEmpty);
+            return Ok((RoaringBitmap::new(), Ruling::Hold { held, why }));
         };
         let id = walked.id;
         let allowed = self.store.with(move |mirror| mirror.released(id)).await?;
-        let (missing, ruling) = self.missing(walked, proved, gone, allowed).await?;
-        let held = match ruling {
-            Ruling::Go => 0,
-            Ruling::Some { held, .. } | Ruling::Hold { held, .. } => held,
-        };
-        Ok((missing, held))
+        self.missing(walked, proved, gone, allowed).await
     }
 }
 

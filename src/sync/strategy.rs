@@ -17,7 +17,8 @@
 //! page 1, then the ends of the list, where arrivals are wont to be, for as long as they go on. The
 //! last that showed somebody new is the first that can be proved. Looking one page further costs
 //! nothing: what comes after *j* need not be asked for again. So the last page is looked at even where
-//! nobody seems to be new, for the total may hide as many arrivals as there were departures. All other
+//! nobody seems to be new, for the total may hide as many arrivals as there were departures; and where
+//! only the whole pass will tell whether the number in the answers is a total. All other
 //! pages follow at the same time. Then the next pass begins, again with page 1, and first of all asks
 //! for what the pass before had asked for before its *j*; if that is the proof, it ends there, and if
 //! not, it goes on as any other. So no page is ever asked for in vain, and two passes prove a list

@@ -29,6 +29,8 @@ const PAGES_MAX: u32 = 1_000_000;
 /// A walk in progress.
 pub(super) struct Walk {
     pub(super) id: i64,
+    /// The dialect that its first page spoke.
+    pub(super) dialect: Dialect,
     pub(super) passes: Passes,
     pub(super) evidence: Evidence,
     /// Whether earlier runs knew of anybody.
@@ -291,10 +293,10 @@ const LIMIT: &str = "limit";
 
 impl Walk {
     fn begin(open: &mirror::Walk, max_passes: u32) -> Self {
-        let totals = if open.dialect == LIMIT {
-            Totals::Unproved
+        let (dialect, totals) = if open.dialect == LIMIT {
+            (Dialect::Limit, Totals::Unproved)
         } else {
-            Totals::Meant
+            (Dialect::PageSize, Totals::Meant)
         };
         let rules = Rules {
             max_passes,
@@ -304,6 +306,7 @@ impl Walk {
         };
         Self {
             id: open.id,
+            dialect,
             passes: Passes::new(rules, open.known_alive.clone()),
             evidence: Evidence::new(&open.known_alive),
             somebody_was_known: !open.known_alive.is_empty(),
@@ -361,10 +364,13 @@ fn how_many(page: &Page, page_size: u32) -> u64 {
     }
 }
 
-/// How many customers there are by this answer. The `limit` dialect's `items` may yet turn out to be
-/// a total; a `totalCount` that its own page count contradicts is none.
-pub(super) fn total(page: &Page) -> Option<u64> {
+/// How many customers there are by this answer, in a walk that began in this dialect. The `limit`
+/// dialect's `items` may yet turn out to be a total; a `totalCount` that its own page count contradicts
+/// is none. Where the server changes its dialect in mid-walk, nothing says that its two counts are of
+/// the same kind, and the walk goes by none of the second.
+pub(super) fn total(page: &Page, dialect: Dialect) -> Option<u64> {
     match page.total {
+        _ if page.dialect != dialect => None,
         Total::Exact(total) => Some(total),
         Total::Items(items) => (page.dialect == Dialect::Limit).then_some(items),
     }

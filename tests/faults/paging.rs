@@ -2,9 +2,9 @@
 
 use serde_json::json;
 use twsync::report::{Exit, Grade, Outcome};
-use twsync::sandbox::{Action, Dialect, Items, On, Order, Oversize, Place, Rule, World};
+use twsync::sandbox::{Action, Dialect, Items, On, Options, Order, Oversize, Place, Rule, World};
 
-use crate::support::Copying;
+use crate::support::{self, Copying};
 
 /// A copy of a world of which everybody is known.
 async fn known(customers: usize) -> Copying {
@@ -344,4 +344,28 @@ async fn pages_without_end_are_not_followed_for_ever() {
     assert!(said.contains("empty"), "{said}");
     assert_eq!(ran.report.grade, Some(Grade::Partial));
     copying.assert_mirror_equals_world();
+}
+
+/// The other dialect's `items` may count a page: taken for the total, a hundred would be all there are.
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_of_another_dialect_in_mid_walk_prove_nothing() {
+    let upgrade = |options: &mut Options| {
+        options.dialect = Dialect::Limit;
+        options.items = Items::OnPage;
+    };
+    for page in 1..=2 {
+        let within = Copying::of(250).await;
+        let sandbox = within.sandbox.clone();
+        let change = Action::after(move |_| sandbox.change(upgrade));
+        within.fault(Rule::on(On::Page(page)).nth(1).does(change));
+        let between = Copying::of(250).await;
+        between.run_job(support::within(page)).await;
+        between.sandbox.change(upgrade);
+        for copying in [within, between] {
+            let ran = copying.run().await.ok();
+            assert_eq!(ran.report.grade, Some(Grade::Converged), "after {page}");
+            assert_eq!(ran.report.outcome, Some(Outcome::Done), "after {page}");
+            copying.assert_mirror_equals_world();
+        }
+    }
 }

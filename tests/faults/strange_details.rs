@@ -1,11 +1,16 @@
 //! Details that are no answer of this API, though the list is one: whose matter they are.
 
-use twsync::report::{Exit, Grade, Outcome};
-use twsync::sandbox::{Action, Encoding, On, Options, Rule, Sandbox};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use twsync::mirror::Mirror;
+use twsync::report::{Exit, Grade, Mode, Outcome};
+use twsync::sandbox::{Action, Encoding, On, Options, Place, Rule, Sandbox};
+use twsync::sync::Job;
 
 use crate::promise::few;
 use crate::shell::Shell;
-use crate::support::Copying;
+use crate::support::{Copying, releasing};
 
 /// Where a redirect leads that nobody follows.
 async fn elsewhere() -> (Sandbox, String) {
@@ -115,4 +120,76 @@ async fn a_hundred_in_a_row_that_are_no_answer_of_this_api_end_the_run() {
     fault.lift();
     copying.run().await.ok();
     copying.assert_mirror_equals_world();
+}
+
+/// A copy of so many, one of whom has changed since, and has details from now on that are none.
+async fn one_is_strange(customers: usize) -> Copying {
+    let copying = Copying::of(customers).await;
+    copying.run().await.ok();
+    let id = copying.world().listed_ids()[20];
+    copying.world().set_tier(id, "Another tier");
+    copying.fault(Rule::on(On::Customer(id)).does(Action::html()));
+    copying
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn full_is_full_again_after_a_run_that_failed_for_one() {
+    let copying = one_is_strange(120).await;
+    for _ in 0..2 {
+        let ran = copying.run_job(Job::of(Mode::Full)).await;
+        ran.failed(Exit::NotThisApi);
+        assert_eq!(ran.details, 120);
+    }
+}
+
+/// A run that came to its end has asked for what was due, whatever it failed for.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_load_stays_even_though_every_run_fails_for_one() {
+    let mut copying = one_is_strange(120).await;
+    copying.config.sync.max_detail_age = Duration::from_hours(24);
+    for _ in 0..12 {
+        copying.later(SignedDuration::from_hours(1));
+        let ran = copying.run().await;
+        ran.failed(Exit::NotThisApi);
+        assert_eq!(ran.details, 120 / 24 + 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_that_a_person_released_is_none_though_the_run_failed_for_one() {
+    let copying = one_is_strange(250).await;
+    let ids = copying.world().listed_ids();
+    for id in &ids[..9] {
+        copying.world().delete(*id);
+    }
+    assert_eq!(copying.run().await.report.counts.held, 9);
+    let ran = copying.run_job(releasing(9)).await;
+    ran.failed(Exit::NotThisApi);
+    assert_eq!((ran.report.counts.held, ran.report.counts.deleted), (0, 9));
+    let held = Mirror::open(&copying.mirror_path()).unwrap().held();
+    assert_eq!(held.unwrap(), 0);
+    copying.world().delete(ids[30]);
+    let counts = copying.run().await.report.counts;
+    assert_eq!((counts.held, counts.deleted), (0, 1));
+}
+
+/// They are asked last, and whatever comes before them is done as in any other run.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_who_never_answered_otherwise_keep_no_list_from_being_walked() {
+    let copying = Copying::of(250).await;
+    copying.run().await.ok();
+    let ids = copying.world().listed_ids();
+    for some in ids[..150].chunks(75) {
+        for id in some {
+            copying.world().set_tier(*id, "Another tier");
+            copying.fault(Rule::on(On::Customer(*id)).does(Action::html()));
+        }
+        copying.run().await.failed(Exit::NotThisApi);
+    }
+    for _ in 0..2 {
+        copying.world().insert(Place::Tail);
+        let ran = copying.run().await;
+        ran.failed(Exit::NotThisApi);
+        assert_eq!(ran.report.counts.added, 1);
+    }
 }
