@@ -138,17 +138,12 @@ impl Mirror {
             open::settle_in(connection)?;
             blocked
         })?;
-        match fs::metadata(&wal) {
-            Ok(metadata) => Ok(Checkpoint {
-                wal_bytes: metadata.len(),
-                blocked,
-            }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Checkpoint {
-                wal_bytes: 0,
-                blocked,
-            }),
-            Err(error) => Err(Error::io(&wal, error)),
-        }
+        let wal_bytes = match fs::metadata(&wal) {
+            Ok(metadata) => metadata.len(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(Error::io(&wal, error)),
+        };
+        Ok(Checkpoint { wal_bytes, blocked })
     }
 
     /// Keeps that a run has begun. Until it is finished it stands there without an outcome. The run
