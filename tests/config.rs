@@ -226,6 +226,20 @@ fn a_mistake_in_the_environment_is_named_by_its_variable() {
 }
 
 #[test]
+fn a_value_that_would_move_a_terminal_is_told_in_letters() {
+    for value in ["ht\u{8c}tp", "\"\u{9b}2J", "'\u{7f}\\", "\u{1b}[2J"] {
+        let words = Place::new().flag("api.base_url", value).refused();
+        let moves = |letter: char| letter.is_control() && letter != '\n';
+        assert!(words.contains("\\u00"), "{words}");
+        assert!(!words.contains(moves), "{words:?}");
+        let shown = words.split(": ").nth(2).expect("the value comes third");
+        let shown = shown.split(" is not an").next().expect("what was wanted");
+        let read: toml::Table = format!("value = {shown}").parse().expect(shown);
+        assert_eq!(read["value"].as_str(), Some(value));
+    }
+}
+
+#[test]
 fn variables_that_are_not_settings_are_left_alone() {
     Place::new()
         .env("TWSYNC_LOG", "debug")

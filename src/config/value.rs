@@ -242,9 +242,18 @@ pub(super) fn cron(text: &str) -> Result<Cron, Wrong> {
     }
 }
 
-/// `text` as a TOML string.
+/// `text` as a TOML string, without any character that would move a terminal: the library leaves
+/// those of U+0080 to U+009F as they are.
 pub(super) fn quote(text: &str) -> String {
-    toml::Value::from(text).to_string()
+    if !text.contains(char::is_control) {
+        return toml::Value::from(text).to_string();
+    }
+    let letters = text.chars().map(|letter| match letter {
+        '"' | '\\' => format!("\\{letter}"),
+        letter if letter.is_control() => format!("\\u{:04X}", u32::from(letter)),
+        letter => letter.to_string(),
+    });
+    format!("\"{}\"", letters.collect::<String>())
 }
 
 /// A number so that TOML reads a float again.
