@@ -125,6 +125,18 @@ async fn a_change_that_the_list_hides_is_found_within_the_age() {
     copying.assert_mirror_equals_world();
 }
 
+/// More than are read from the mirror at a time.
+#[tokio::test(flavor = "multi_thread")]
+async fn all_whose_age_is_over_are_asked_for_again_however_many_there_are() {
+    let mut copying = Copying::of(1_100).await;
+    copying.config.sync.max_detail_age = Duration::from_hours(24);
+    copying.config.sync.reverify_max = 5_000;
+    copying.run().await.ok();
+    copying.later(48 * HOUR);
+    let ran = copying.run().await.ok();
+    assert_eq!((ran.details, ran.report.counts.reverified), (1_100, 1_100));
+}
+
 /// More of them than a run may ask for, and each run would begin with them for ever.
 #[tokio::test(flavor = "multi_thread")]
 async fn those_whose_details_never_come_keep_nobody_else_from_being_asked_for() {
