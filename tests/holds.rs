@@ -294,6 +294,21 @@ async fn one_of_whom_the_server_did_not_speak_and_whom_the_list_shows_again_is_o
     assert_eq!((counts.held, counts.deleted), (6, 0));
 }
 
+/// Whoever releases need not begin the walk anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_counts_for_a_walk_that_an_earlier_run_began() {
+    let copying = Copying::of(250).await;
+    copying.run().await.ok();
+    for id in copying.world().listed_ids().into_iter().take(9) {
+        copying.world().delete(id);
+    }
+    let cut = copying.run_job(within(2)).await.report.counts;
+    assert_eq!((cut.list_requests, cut.deleted), (2, 0));
+    let ran = copying.run_job(releasing(9)).await.ok();
+    assert!(ran.lists < 3, "the same walk");
+    assert_eq!((ran.report.counts.deleted, ran.report.counts.held), (9, 0));
+}
+
 /// What a person said holds for the whole run, of which the one that takes it up is a part.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_released_stays_released_for_the_run_that_takes_up_the_rest() {
