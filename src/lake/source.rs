@@ -13,7 +13,8 @@ use super::provenance::Provenance;
 
 /// One instant of the mirror, and the runs that led there.
 pub(super) struct Source<'reader> {
-    /// The mirror. All tables of a generation are read from this one transaction.
+    /// The mirror. All tables of a generation are read from this one transaction, or from its twin's,
+    /// which stands at the same instant.
     pub(super) mirror: &'reader Snapshot<'reader>,
     /// How the mirror stands.
     pub(super) standing: Standing,
