@@ -5,8 +5,7 @@ mod mirror_world;
 use mirror_world::{World, at, id, summary};
 use twsync::customer::{Customer, CustomerId, Field, Summary};
 use twsync::mirror::{
-    CustomerOrder, Error, LivingVersion, Op, Settlement, Snapshot, Verdict, VersionOrder,
-    VersionRow,
+    CustomerOrder, Error, Op, Settlement, Snapshot, Verdict, VersionOrder, VersionRow,
 };
 
 #[test]
@@ -31,7 +30,6 @@ fn customers_come_in_order_of_creation_whatever_order_they_were_listed_in() {
         customers.sort_by_key(|it| (it.created_at.value().copied(), it.id));
         let expected: Vec<CustomerId> = customers.iter().map(|it| it.id).collect();
         assert_eq!(ids(&world, CustomerOrder::Creation), expected);
-        assert_eq!(rows_of_versions(&world), rows_of(&world, &expected));
         assert_eq!(
             ids(&world, CustomerOrder::Row),
             (1..=100).map(id).collect::<Vec<_>>()
@@ -108,80 +106,30 @@ fn versions_come_by_row_by_customer_and_by_time() {
 }
 
 #[test]
-fn every_version_holds_of_a_living_customer_or_is_past() {
+fn every_version_is_the_latest_of_its_customer_or_has_ended() {
     let world = world_with_history();
-    let reader = world.reader();
-    let (snapshot, twin) = reader.snapshot_and_twin().unwrap();
-    let mut all = Vec::new();
-    snapshot
-        .versions::<Error>(VersionOrder::Row, |version| {
-            let holds = version.valid_to.is_none() && version.op != Op::Delete;
-            all.push((holds, said(row_of(&world, version.customer_id), version)));
+    let said = |version: &VersionRow<'_>| format!("{version:?}");
+    let (mut all, mut latest, mut ended) = (Vec::new(), Vec::new(), Vec::new());
+    read(&world, |snapshot| {
+        snapshot.versions::<Error>(VersionOrder::Row, |version| {
+            all.push(said(version));
+            Ok(())
+        })?;
+        snapshot.latest::<Error>(|customer, version| {
+            assert_eq!(customer.id, version.customer_id);
+            latest.push(said(version));
+            Ok(())
+        })?;
+        snapshot.ended::<Error>(|version| {
+            ended.push(said(version));
             Ok(())
         })
-        .unwrap();
-    let mut parts = Vec::new();
-    twin.living::<Error>(&snapshot.creation().unwrap(), |version| {
-        parts.push((true, format!("{version:?}")));
-        Ok(())
-    })
-    .unwrap();
-    twin.past::<Error>(|version| {
-        parts.push((false, said(row_of(&world, version.customer_id), version)));
-        Ok(())
-    })
-    .unwrap();
-    for holds in [true, false] {
-        assert!(all.iter().filter(|it| it.0 == holds).count() > 1, "{all:?}");
-    }
+    });
+    assert!(!ended.is_empty() && !latest.is_empty());
+    let mut both = [latest, ended].concat();
+    both.sort();
     all.sort();
-    parts.sort();
-    assert_eq!(parts, all);
-}
-
-/// What is told of a version that holds of a living customer.
-fn said(row: u32, version: &VersionRow<'_>) -> String {
-    let version = LivingVersion {
-        row,
-        tier_name: version.tier_name,
-        subscription_status: version.subscription_status,
-        subscription_enabled: version.subscription_enabled,
-        member_count: version.member_count,
-        op: version.op,
-        valid_from: version.valid_from,
-        not_before: version.not_before,
-        run_id: version.run_id,
-    };
-    format!("{version:?}")
-}
-
-#[test]
-fn a_twin_sees_nothing_that_came_after_its_snapshot() {
-    let mut world = world_of(&[summary(1), summary(2)]);
-    let reader = world.reader();
-    let (snapshot, twin) = reader.snapshot_and_twin().unwrap();
-    world.found(1, renamed(1));
-    world.list(&[(summary(3), Verdict::New)]);
-    world.found(3, summary(3).into());
-    let mut ops = Vec::new();
-    twin.living::<Error>(&snapshot.creation().unwrap(), |version| {
-        ops.push((version.row, version.op));
-        Ok(())
-    })
-    .unwrap();
-    assert_eq!(
-        ops,
-        [(2, Op::Baseline), (1, Op::Baseline)],
-        "the oldest first"
-    );
-    twin.past::<Error>(|version| panic!("it is of later: {version:?}"))
-        .unwrap();
-}
-
-fn renamed(number: u32) -> Customer {
-    let mut customer = Customer::from(summary(number));
-    customer.name = Field::Value("another name".to_owned());
-    customer
+    assert_eq!(both, all);
 }
 
 #[test]
@@ -310,24 +258,6 @@ fn ids(world: &World, order: CustomerOrder) -> Vec<CustomerId> {
         })
     });
     ids
-}
-
-/// Whose versions hold, in the order of creation.
-fn rows_of_versions(world: &World) -> Vec<u32> {
-    let mut rows = Vec::new();
-    let reader = world.reader();
-    let (snapshot, twin) = reader.snapshot_and_twin().unwrap();
-    twin.living::<Error>(&snapshot.creation().unwrap(), |version| {
-        rows.push(version.row);
-        Ok(())
-    })
-    .unwrap();
-    rows
-}
-
-fn rows_of(world: &World, ids: &[CustomerId]) -> Vec<u32> {
-    let known = world.mirror.known(ids).unwrap();
-    known.into_iter().map(|it| it.unwrap().row).collect()
 }
 
 fn row_of(world: &World, id: &str) -> u32 {

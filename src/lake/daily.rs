@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::mirror::{LivingVersion, Op, VersionRow};
+use crate::mirror::{Op, VersionRow};
 
 use super::Error;
 use super::calendar::Day;
@@ -45,9 +45,9 @@ impl Daily {
         if version.op == Op::Delete {
             return;
         }
-        let group = self.group(
-            version.tier_name,
-            version.subscription_status,
+        let group = (
+            self.words.number(version.tier_name),
+            self.words.number(version.subscription_status),
             version.subscription_enabled,
         );
         let members = version.member_count.unwrap_or_default();
@@ -55,22 +55,6 @@ impl Daily {
         if let Some(valid_to) = version.valid_to {
             self.difference(valid_to, group).add(-1, members);
         }
-    }
-
-    /// As [`Self::add`], of the version that holds of a living customer.
-    pub(super) fn add_living(&mut self, version: &LivingVersion<'_>) {
-        self.newest = self.newest.max(Some(version.valid_from));
-        let group = self.group(
-            version.tier_name,
-            version.subscription_status,
-            version.subscription_enabled,
-        );
-        let members = version.member_count.unwrap_or_default();
-        self.difference(version.valid_from, group).add(1, members);
-    }
-
-    fn group(&mut self, tier: Option<&str>, status: Option<&str>, enabled: Option<bool>) -> Group {
-        (self.words.number(tier), self.words.number(status), enabled)
     }
 
     /// Writes the table, up to the source's own day.

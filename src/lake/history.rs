@@ -2,15 +2,13 @@
 //!
 //! Versions that ended in a month that is over never change again: a file for each such month. The
 //! open ones are in one file, which is made anew whenever anything changed. Those of living
-//! customers are read while `current` is written, by a second connection on a thread of its own,
-//! and the fields that both have are encoded once. Those that say that a customer is gone come
-//! last, in row groups of their own.
+//! customers come in while `current` is written, row by row, so that reading the customers and
+//! encoding their fields is done once for both. Those that say that a customer is gone come last,
+//! in row groups of their own.
 
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hasher};
 
-use crate::mirror::{Creation, LivingVersion, Op, Twin, VersionRow};
-use crate::report::Live;
+use crate::mirror::{Op, VersionRow};
 
 use super::Error;
 use super::calendar::Day;
@@ -35,33 +33,11 @@ const GONE_GROUP: u32 = u32::MAX;
 /// Both tables in the making.
 pub(super) struct History {
     open: SecondFile,
+    gone: Sorter,
     daily: Daily,
-    past: Sorter,
-    living: Sequence,
-    /// The newest instant that the open ones speak of.
     newest: Option<i64>,
-    /// The same of each month, by its group.
-    newest_of_month: BTreeMap<u32, i64>,
-    /// The first instant of the months that are to be written.
-    from: i64,
-}
-
-/// Whose open versions were read, in which order, each beginning when.
-#[derive(Default)]
-pub(super) struct Sequence(DefaultHasher);
-
-impl Sequence {
-    /// The next customer: its row, and when its version began.
-    pub(super) fn push(&mut self, row: u32, valid_from: i64) {
-        self.0.write_u32(row);
-        self.0.write_i64(valid_from);
-    }
-}
-
-impl PartialEq for Sequence {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.finish() == other.0.finish()
-    }
+    /// The first day of the months that are to be written; none for all.
+    from: Option<Day>,
 }
 
 impl History {
@@ -80,92 +56,42 @@ impl History {
         };
         Ok(Some(Self {
             open: stage.begin_second(Table::History, OPEN, current)?,
+            gone: Sorter::new(stage.root()),
             daily: Daily::default(),
-            past: Sorter::new(stage.root()),
-            living: Sequence::default(),
             newest: None,
-            newest_of_month: BTreeMap::new(),
-            from: from.map_or(i64::MIN, Day::start),
+            from,
         }))
     }
 
-    /// Reads all versions. Those of living customers must come to be in `current` meanwhile, on
-    /// another thread, in the order of `creation`.
-    pub(super) fn read(
-        mut self,
-        twin: &Twin,
-        creation: &Creation,
-        live: &Live,
-    ) -> Result<Self, Error> {
-        twin.living(creation, |version| {
-            live.advance(1);
-            self.push_living(version)
-        })?;
-        twin.past(|version| {
-            live.advance(1);
-            self.push_past(version)
-        })?;
-        Ok(self)
-    }
-
-    fn push_living(&mut self, version: &LivingVersion<'_>) -> Result<(), Error> {
-        self.living.push(version.row, version.valid_from);
-        self.daily.add_living(version);
-        self.newest = self.newest.max(Some(version.valid_from));
-        let run_id = Cell::Text(version.run_id);
-        let (from, not_before) = (version.valid_from, version.not_before);
+    /// Takes in the version that holds of the living customer that was just put into `current`.
+    pub(super) fn push_living(&mut self, version: &VersionRow<'_>) -> Result<(), Error> {
+        self.note(version);
         self.open
-            .push(own_cells(version.op, from, None, not_before, run_id))
+            .push(own_cells(version, Cell::Text(version.run_id)))
     }
 
-    fn push_past(&mut self, version: &VersionRow<'_>) -> Result<(), Error> {
+    /// Takes in the version that says that a customer is gone.
+    pub(super) fn push_gone(&mut self, version: &VersionRow<'_>) -> Result<(), Error> {
+        self.note(version);
+        self.gone.push(key(version, GONE_GROUP), cells(version))
+    }
+
+    fn note(&mut self, version: &VersionRow<'_>) {
         self.daily.add(version);
-        let group = group_of(version);
-        match version.valid_to {
-            None => self.newest = self.newest.max(Some(version.valid_from)),
-            Some(ended) if ended < self.from => return Ok(()),
-            Some(ended) => {
-                let newest = self.newest_of_month.entry(group).or_insert(ended);
-                *newest = ended.max(*newest);
-            }
-        }
-        self.past.push(key(version, group), cells(version))
+        self.newest = self.newest.max(Some(version.valid_from));
     }
 
-    /// Ends both tables. `current` must be finished, with these living customers in it.
+    /// Ends both tables, with the versions that do not hold any more. `current` must be finished.
     pub(super) fn finish(
         mut self,
         stage: &mut Stage<'_>,
         source: &Source<'_>,
-        living: &Sequence,
     ) -> Result<(), Error> {
-        if self.living != *living {
-            return Err(source.mirror.contradicts_itself().into());
-        }
-        let mut month: Option<(u32, StagedFile)> = None;
-        let newest = &self.newest_of_month;
-        let end = |stage: &mut Stage<'_>, month: Option<(u32, StagedFile)>| {
-            let Some((group, file)) = month else {
-                return Ok(());
-            };
-            let newest = newest.get(&group).copied();
-            let stamp = source.provenance.stamp(Table::History, newest);
-            stage.finish(file, stamp).map(drop)
-        };
-        self.past.drain(|key, cells| {
-            if key.group == GONE_GROUP {
-                return self.open.push_alone(cells);
-            }
-            if month.as_ref().is_none_or(|(group, _)| *group != key.group) {
-                end(stage, month.take())?;
-                month = Some((key.group, stage.begin(Table::History, &part_of(key.group))?));
-            }
-            let (_, file) = month.as_mut().expect("a file was begun for this very row");
-            file.push(cells)
-        })?;
-        end(stage, month)?;
         let stamp = source.provenance.stamp(Table::History, self.newest);
+        let open = &mut self.open;
+        self.gone.drain(|_, cells| open.push_alone(cells))?;
         stage.finish_second(self.open, stamp)?;
+        write_ended(stage, source, self.from, &mut self.daily)?;
         self.daily.write(stage, source)
     }
 }
@@ -207,6 +133,48 @@ fn keep_closed_months(stage: &mut Stage<'_>, previous: &Previous) -> Result<Opti
     Ok(Some(first))
 }
 
+/// Writes the versions that ended since `from`, one file a month.
+fn write_ended(
+    stage: &mut Stage<'_>,
+    source: &Source<'_>,
+    from: Option<Day>,
+    daily: &mut Daily,
+) -> Result<(), Error> {
+    let first = from.map_or(i64::MIN, Day::start);
+    let mut newest: BTreeMap<u32, i64> = BTreeMap::new();
+    let mut sorter = Sorter::new(stage.root());
+    source.mirror.ended(|version| {
+        source.live.advance(1);
+        daily.add(version);
+        let ended = version.valid_to.unwrap_or(i64::MIN);
+        if ended < first {
+            return Ok(());
+        }
+        let group = group_of(version);
+        let of_group = newest.entry(group).or_insert(ended);
+        *of_group = ended.max(*of_group);
+        sorter.push(key(version, group), cells(version))
+    })?;
+    let finish = |stage: &mut Stage<'_>, open: Option<(u32, StagedFile)>| {
+        let Some((group, file)) = open else {
+            return Ok(());
+        };
+        let newest = newest.get(&group).copied();
+        let stamp = source.provenance.stamp(Table::History, newest);
+        stage.finish(file, stamp).map(drop)
+    };
+    let mut open: Option<(u32, StagedFile)> = None;
+    sorter.drain(|key, cells| {
+        if open.as_ref().is_none_or(|(group, _)| *group != key.group) {
+            finish(stage, open.take())?;
+            open = Some((key.group, stage.begin(Table::History, &part_of(key.group))?));
+        }
+        let (_, file) = open.as_mut().expect("a file was begun for this very row");
+        file.push(cells)
+    })?;
+    finish(stage, open)
+}
+
 /// The month in which a version ended, as the number of its first day; or one of the open ones' groups.
 pub(super) fn group_of(version: &VersionRow<'_>) -> u32 {
     match version.valid_to {
@@ -241,29 +209,17 @@ pub(super) fn cells<'row>(
     [Cell::Id(id_bytes(version.customer_id))]
         .into_iter()
         .chain(Fields::from(version).cells())
-        .chain(own_cells(
-            version.op,
-            version.valid_from,
-            version.valid_to,
-            version.not_before,
-            Cell::Id(id_bytes(version.run_id)),
-        ))
+        .chain(own_cells(version, Cell::Id(id_bytes(version.run_id))))
 }
 
-/// A cell for each column of `customers_history` that `current` lacks.
-fn own_cells(
-    op: Op,
-    valid_from: i64,
-    valid_to: Option<i64>,
-    not_before: Option<i64>,
-    run_id: Cell<'_>,
-) -> [Cell<'_>; 6] {
+/// A cell for each column of `customers_history` that `current` lacks, `run_id` for the last.
+fn own_cells<'row>(version: &VersionRow<'row>, run_id: Cell<'row>) -> [Cell<'row>; 6] {
     [
-        Cell::Text(op.as_str()),
-        Cell::Instant(valid_from),
-        Cell::instant(valid_to),
-        Cell::Flag(valid_to.is_none()),
-        Cell::instant(not_before),
+        Cell::Text(version.op.as_str()),
+        Cell::Instant(version.valid_from),
+        Cell::instant(version.valid_to),
+        Cell::Flag(version.valid_to.is_none()),
+        Cell::instant(version.not_before),
         run_id,
     ]
 }

@@ -85,10 +85,10 @@ fn in_file(mut column: ColumnCloseResult, written: &ColumnChunkMetaData) -> Colu
 }
 
 impl Borrower {
-    /// Copies the columns of the next row group, as soon as the lender has it in its file.
+    /// Copies the columns of the next row group, which the lender must have in its file.
     pub(super) fn append(&self, group: &mut SerializedRowGroupWriter<'_, Hashed>) -> Result<()> {
-        let lent = self.groups.recv().map_err(|_gone| {
-            ParquetError::General("a row group that is to be copied is never written".to_owned())
+        let lent = self.groups.try_recv().map_err(|_| {
+            ParquetError::General("a row group that is to be copied is not written".to_owned())
         })?;
         lent.into_iter()
             .try_for_each(|column| group.append_column(&self.file, column))

@@ -57,7 +57,6 @@ mod writer;
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::thread;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -65,7 +64,7 @@ use uuid::{NoContext, Uuid};
 
 use crate::clock::Clock;
 use crate::config::{self, UuidEncoding};
-use crate::mirror::{Reader, Twin};
+use crate::mirror::Reader;
 use crate::report::{self, Live, Report};
 
 use calendar::Day;
@@ -155,7 +154,7 @@ fn make(
         _ => Vec::new(),
     };
     let previous = previous.as_ref();
-    let (snapshot, twin) = reader.snapshot_and_twin()?;
+    let snapshot = reader.snapshot()?;
     let source = Source::new(&snapshot, run, clock, live)?;
     live.begin(report::Stage::Publishing, 0);
     if let Some(previous) = previous {
@@ -168,7 +167,7 @@ fn make(
     let (encoding, names) = (settings.uuid_encoding, home.names(&generation));
     let mut stage = Stage::new(root, encoding, names, ground.map(|(it, _)| it));
     let days = days::wanted(&source, previous, settings.keep_daily);
-    write_tables(&mut stage, &source, twin, ground, &days)?;
+    write_tables(&mut stage, &source, ground, &days)?;
     let mut manifest = manifest(&stage, &source, generation, encoding);
     documents::write(&stage, &home.location(), &mut manifest, previous)?;
     fail::fail_point!("lake-staging");
@@ -204,45 +203,20 @@ fn ground<'previous>(
 fn write_tables(
     stage: &mut Stage<'_>,
     source: &Source<'_>,
-    twin: Twin,
     ground: Option<(&Previous, News)>,
     days: &BTreeSet<Day>,
 ) -> Result<(), Error> {
     let previous = ground.map(|(previous, _)| previous);
     let overtaken = ground.and_then(|(_, news)| news.overtaken);
-    write_living(stage, source, twin, previous)?;
+    let mut current = Current::begin(stage)?;
+    let mut history = History::begin(stage, source, previous, &mut current.file)?;
+    current.write(stage, source, history.as_mut())?;
+    if let Some(history) = history {
+        history.finish(stage, source)?;
+    }
     state::write_past_days(stage, source, days, overtaken)?;
     changes::write(stage, source, previous)?;
     runs::write(stage, source)
-}
-
-/// The tables that have a row for each living customer, with those that come of the same versions.
-fn write_living(
-    stage: &mut Stage<'_>,
-    source: &Source<'_>,
-    twin: Twin,
-    previous: Option<&Previous>,
-) -> Result<(), Error> {
-    let mut current = Current::begin(stage)?;
-    let history = History::begin(stage, source, previous, &mut current.file)?;
-    let creation = source.mirror.creation()?;
-    let Some(history) = history else {
-        return current.write(stage, source, &creation).map(drop);
-    };
-    let (living, history) = thread::scope(|scope| {
-        let (order, live) = (&creation, source.live);
-        let read = move || history.read(&twin, order, live);
-        let reading = thread::Builder::new().name("lake-history".to_owned());
-        let reading = reading
-            .spawn_scoped(scope, read)
-            .map_err(Error::io(stage.root()))?;
-        // Whatever comes of it, afterwards nothing is lent any more, and the other thread ends.
-        let living = current.write(stage, source, &creation);
-        let history = reading.join();
-        let history = history.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        Ok::<_, Error>((living?, history?))
-    })?;
-    history.finish(stage, source, &living)
 }
 
 fn manifest(

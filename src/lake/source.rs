@@ -13,8 +13,7 @@ use super::provenance::Provenance;
 
 /// One instant of the mirror, and the runs that led there.
 pub(super) struct Source<'reader> {
-    /// The mirror. All tables of a generation are read from this one transaction, or from its twin's,
-    /// which stands at the same instant.
+    /// The mirror. All tables of a generation are read from this one transaction.
     pub(super) mirror: &'reader Snapshot<'reader>,
     /// How the mirror stands.
     pub(super) standing: Standing,

@@ -6,13 +6,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::mirror::{Creation, CustomerRow, Op, Presence, VersionRow};
+use crate::mirror::{CustomerOrder, CustomerRow, Op, Presence, VersionRow};
 
 use super::Error;
 use super::calendar::Day;
 use super::cell::Cell;
 use super::fields::{Fields, id_bytes};
-use super::history::Sequence;
+use super::history::History;
 use super::sorter::{Key, Sorter};
 use super::source::Source;
 use super::stage::{Stage, StagedFile};
@@ -33,28 +33,41 @@ impl Current {
         })
     }
 
-    /// Writes it, in the order of `creation`, and shows it as the snapshot of the source's own day.
-    /// Answers who is in it.
+    /// Writes it, and shows it as the snapshot of the source's own day. On the way `history`, where
+    /// there is one to be written, is given every version that still holds.
     pub(super) fn write(
         mut self,
         stage: &mut Stage<'_>,
         source: &Source<'_>,
-        creation: &Creation,
-    ) -> Result<Sequence, Error> {
-        let mut living = Sequence::default();
-        source.mirror.customers_in(creation, |row| {
-            source.live.advance(1);
-            self.newest = self.newest.max(Some(touched_at(row)));
-            if row.deleted_at.is_some() {
-                return Ok(());
-            }
-            living.push(row.row, row.changed_at);
-            self.file.push(State::from(row).cells(Cell::Text(row.id)))
-        })?;
+        history: Option<&mut History>,
+    ) -> Result<(), Error> {
+        match history {
+            None => source.mirror.customers(CustomerOrder::Creation, |row| {
+                source.live.advance(1);
+                self.push(row).map(drop)
+            })?,
+            Some(history) => source.mirror.latest(|row, version| {
+                source.live.advance(1);
+                if self.push(row)? {
+                    history.push_living(version)
+                } else {
+                    history.push_gone(version)
+                }
+            })?,
+        }
         let stamp = source.provenance.stamp(Table::Current, self.newest);
         let entry = stage.finish(self.file, stamp)?;
-        stage.show_also(&entry, Table::Snapshot, &source.today().to_string())?;
-        Ok(living)
+        stage.show_also(&entry, Table::Snapshot, &source.today().to_string())
+    }
+
+    /// Takes a customer in, if it lives; answers whether it does.
+    fn push(&mut self, row: &CustomerRow<'_>) -> Result<bool, Error> {
+        self.newest = self.newest.max(Some(touched_at(row)));
+        let lives = row.deleted_at.is_none();
+        if lives {
+            self.file.push(State::from(row).cells(Cell::Text(row.id)))?;
+        }
+        Ok(lives)
     }
 }
 

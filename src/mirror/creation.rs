@@ -15,7 +15,7 @@ use crate::customer::CustomerId;
 
 use super::Error;
 use super::row::micros_at;
-use super::rows::{customer_columns, living_columns, stream};
+use super::rows::{customer_columns, stream};
 
 /// When a customer was created, its id, its row. Without a time it comes first.
 type Key = (i64, [u8; 16], u32);
@@ -30,12 +30,6 @@ struct Stretch {
 /// With fewer rows a stretch than this on average, fetching costs more than sorting.
 const STRETCH_MIN: usize = 4;
 
-/// The order in which customers were created, and how tables are read in it.
-pub struct Creation {
-    /// Where the table is scanned; none where `SQLite` sorts.
-    stretches: Option<Vec<Stretch>>,
-}
-
 /// What is read of each customer, in the three ways in which it may be read.
 pub(super) struct Select {
     sorted: &'static str,
@@ -44,81 +38,65 @@ pub(super) struct Select {
 }
 
 macro_rules! select {
-    ($columns:expr, $table:literal, $join:literal, $only:literal) => {
+    ($row:literal, $($what:tt)+) => {
         Select {
-            sorted: concat!(
-                "SELECT ",
-                $columns,
-                " FROM ",
-                $table,
-                " ",
-                $join,
-                " WHERE ",
-                $only,
-                " ORDER BY kept.created_at, kept.id"
-            ),
-            up: concat!(
-                "SELECT ",
-                $columns,
-                " FROM ",
-                $table,
-                " WHERE ",
-                $only,
-                " AND row BETWEEN ?1 AND ?2 ORDER BY row"
-            ),
+            sorted: concat!("SELECT ", $($what)+, " ORDER BY created_at, id"),
+            up: concat!("SELECT ", $($what)+, " WHERE ", $row, " BETWEEN ?1 AND ?2 ORDER BY ", $row),
             down: concat!(
-                "SELECT ",
-                $columns,
-                " FROM ",
-                $table,
-                " WHERE ",
-                $only,
-                " AND row BETWEEN ?2 AND ?1 ORDER BY row DESC"
+                "SELECT ", $($what)+, " WHERE ", $row, " BETWEEN ?2 AND ?1 ORDER BY ", $row, " DESC"
             ),
         }
     };
 }
 
-/// Every customer, tombstones included.
-pub(super) const CUSTOMERS: Select = select!(customer_columns!(), "kept", "", "true");
+/// The customer alone.
+pub(super) const CUSTOMER: Select = select!("row", customer_columns!(), " FROM kept");
 
-/// The versions that hold of customers that live. The index of those that hold is shunned: all of
-/// the table in its own order costs less than most of it one by one.
-pub(super) const LIVING: Select = select!(
-    living_columns!(),
-    "versions",
-    "CROSS JOIN kept USING (row)",
-    "+versions.valid_to IS NULL AND versions.op <> 'delete'"
+/// The customer, and what its open version says beyond it: a version repeats the customer's fields.
+/// The versions lead, as they are searched by two columns and the customers by a number alone.
+pub(super) const WITH_VERSION: Select = select!(
+    "of_row",
+    customer_columns!(),
+    ", op, not_before, run_id
+     FROM (SELECT row AS of_row, valid_from, op, not_before, run_id FROM versions)
+     CROSS JOIN kept ON row = of_row AND changed_at = valid_from"
 );
 
-impl Creation {
-    /// Finds it out, from when each customer was created.
-    pub(super) fn find(connection: &Connection) -> rusqlite::Result<Self> {
-        let keys = keys(connection)?;
-        let stretches = stretches(&keys);
-        let few = stretches.len() <= keys.len() / STRETCH_MIN;
-        Ok(Self {
-            stretches: few.then_some(stretches),
-        })
+/// Gives every customer to `each`, by `created_at`, then `id`.
+pub(super) fn customers<E: From<Error>>(
+    connection: &Connection,
+    path: &Path,
+    select: &Select,
+    mut each: impl FnMut(&Row<'_>) -> rusqlite::Result<Result<(), E>>,
+) -> Result<(), E> {
+    let keys = keys(connection).map_err(|error| Error::sql(path, error))?;
+    let stretches = stretches(&keys);
+    let customers = keys.len();
+    let few = stretches.len() <= customers / STRETCH_MIN;
+    drop(keys);
+    let mut given = 0;
+    let mut each = |row: &Row<'_>| {
+        given += 1;
+        each(row)
+    };
+    if few {
+        for Stretch { first, last } in stretches {
+            let sql = if first <= last {
+                select.up
+            } else {
+                select.down
+            };
+            stream(connection, path, sql, &[&first, &last], &mut each)?;
+        }
+    } else {
+        stream(connection, path, select.sorted, &[], each)?;
     }
-
-    /// Hands row after row of what is selected to `each`, by `created_at`, then `id`.
-    pub(super) fn stream<E: From<Error>>(
-        &self,
-        connection: &Connection,
-        path: &Path,
-        select: &Select,
-        mut each: impl FnMut(&Row<'_>) -> rusqlite::Result<Result<(), E>>,
-    ) -> Result<(), E> {
-        let Some(stretches) = &self.stretches else {
-            return stream(connection, path, select.sorted, &[], each);
-        };
-        stretches.iter().try_for_each(|Stretch { first, last }| {
-            let up = first <= last;
-            let sql = if up { select.up } else { select.down };
-            stream(connection, path, sql, &[first, last], &mut each)
-        })
+    if given != customers {
+        let path = path.to_owned();
+        let what = format!("of {customers} customers {given} have a version that holds");
+        return Err(Error::Damaged { path, what }.into());
     }
+    Ok(())
 }
 
 fn keys(connection: &Connection) -> rusqlite::Result<Vec<Key>> {

@@ -43,7 +43,6 @@ mod rows;
 mod runs;
 mod settle;
 mod time;
-mod twin;
 mod versions;
 
 use std::collections::BTreeMap;
@@ -61,7 +60,6 @@ use crate::report::{Grade, Report, RunId};
 use ids::RowNumbers;
 use lock::{Lock, beside};
 
-pub use creation::Creation;
 pub use customers::Kept;
 pub use departures::Heard;
 pub use due::{Due, DueKey, Old};
@@ -73,9 +71,8 @@ pub use pages::{PageTaken, Verdict};
 pub use queue::{QueueKey, Queued, Reason};
 pub use read::{Reader, Snapshot, Standing};
 pub use rejected::KeptRejected;
-pub use rows::{CustomerOrder, CustomerRow, LivingVersion, Presence, VersionOrder, VersionRow};
+pub use rows::{CustomerOrder, CustomerRow, Presence, VersionOrder, VersionRow};
 pub use settle::{Effect, Settled, Settlement};
-pub use twin::Twin;
 pub use versions::{Op, Version};
 
 /// The one writer of a mirror. While it lives, no other process can open the mirror for writing.

@@ -14,9 +14,9 @@ use super::header::Header;
 use super::open::{self, SCHEMA};
 use super::row::{count_at, time_at};
 use super::{
-    Creation, CustomerOrder, CustomerRow, Error, Kept, KeptRejected, Known, Memory, Presence,
-    Reason, Twin, Version, VersionOrder, VersionRow, check, customers, due, known, living, memory,
-    queue, rejected, rows, runs, twin, versions,
+    CustomerOrder, CustomerRow, Error, Kept, KeptRejected, Known, Memory, Presence, Reason,
+    Version, VersionOrder, VersionRow, check, customers, due, known, living, memory, queue,
+    rejected, rows, runs, versions,
 };
 
 /// A read-only connection to a mirror. It works while a [`Mirror`](super::Mirror) writes.
@@ -87,34 +87,18 @@ impl Reader {
 
     /// The mirror as it is now. While the snapshot lives, the mirror's log can't be folded back.
     pub fn snapshot(&self) -> Result<Snapshot<'_>, Error> {
-        let transaction = self
-            .begin()
-            .map_err(|error| Error::sql(&self.path, error))?;
+        let begin = || {
+            let transaction =
+                Transaction::new_unchecked(&self.connection, TransactionBehavior::Deferred)?;
+            // A deferred transaction takes its instant with its first look.
+            open::schema(&transaction)?;
+            Ok(transaction)
+        };
+        let transaction = begin().map_err(|error| Error::sql(&self.path, error))?;
         Ok(Snapshot {
             transaction,
             path: &self.path,
         })
-    }
-
-    /// As [`Self::snapshot`], and a second connection at the same instant, to be read on another
-    /// thread. [`Error::Busy`] where others write too often for that.
-    pub fn snapshot_and_twin(&self) -> Result<(Snapshot<'_>, Twin), Error> {
-        let sql = |error| Error::sql(&self.path, error);
-        let second = connect(&self.path, false).map_err(sql)?;
-        let transaction = twin::begin_together(&second, || self.begin()).map_err(sql)?;
-        let path = &self.path;
-        Ok((
-            Snapshot { transaction, path },
-            Twin::new(second, path.clone()),
-        ))
-    }
-
-    fn begin(&self) -> rusqlite::Result<Transaction<'_>> {
-        let transaction =
-            Transaction::new_unchecked(&self.connection, TransactionBehavior::Deferred)?;
-        // A deferred transaction takes its instant with its first look.
-        open::schema(&transaction)?;
-        Ok(transaction)
     }
 }
 
@@ -185,18 +169,21 @@ impl Snapshot<'_> {
         rows::customers(&self.transaction, self.path, order, each)
     }
 
-    /// The order in which customers were created: by `created_at` (those without first), then `id`.
-    pub fn creation(&self) -> Result<Creation, Error> {
-        self.ask(Creation::find)
+    /// Gives every customer to `each` together with its open version, by `created_at` (those without
+    /// first), then `id`. The version's `extra` is the customer's.
+    pub fn latest<E: From<Error>>(
+        &self,
+        each: impl FnMut(&CustomerRow<'_>, &VersionRow<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        rows::latest(&self.transaction, self.path, each)
     }
 
-    /// As [`Self::customers`] in [`CustomerOrder::Creation`], which was found out before.
-    pub fn customers_in<E: From<Error>>(
+    /// Gives every version that ended to `each`, by the customer's row number, then `valid_from`.
+    pub fn ended<E: From<Error>>(
         &self,
-        creation: &Creation,
-        each: impl FnMut(&CustomerRow<'_>) -> Result<(), E>,
+        each: impl FnMut(&VersionRow<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        rows::customers_in(&self.transaction, self.path, creation, each)
+        rows::ended(&self.transaction, self.path, each)
     }
 
     /// Gives every version to `each`, and stops at its first error.
@@ -285,14 +272,6 @@ impl Snapshot<'_> {
     /// overlaps, rows that differ from their open version. Empty where it is whole.
     pub fn faults(&self) -> Result<Vec<String>, Error> {
         self.ask(check::faults)
-    }
-
-    /// That customers' rows and the versions that hold of them are not the same.
-    pub fn contradicts_itself(&self) -> Error {
-        Error::Damaged {
-            path: self.path.to_owned(),
-            what: "customers and the versions that hold of them differ".to_owned(),
-        }
     }
 
     fn ask<T>(&self, ask: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {

@@ -7,9 +7,8 @@ use jiff::Timestamp;
 use rusqlite::types::Type;
 use rusqlite::{Connection, Row, ToSql};
 
-use super::creation::{self, Creation};
 use super::row::{micros_at, text_at};
-use super::{Error, Op};
+use super::{Error, Op, creation};
 
 /// In which order customers are given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +50,6 @@ pub struct CustomerRow<'row> {
     pub detail_verified_at: Option<i64>,
     pub unlisted_since: Option<i64>,
     pub deleted_at: Option<i64>,
-    pub row: u32,
 }
 
 /// A version as the mirror has it, borrowed from the row being read. Times as in [`CustomerRow`].
@@ -75,22 +73,6 @@ pub struct VersionRow<'row> {
     pub run_id: &'row str,
 }
 
-/// The version that holds of a customer that lives: what its row does not say, and what is counted
-/// by day. Times as in [`CustomerRow`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the columns of the table of versions")]
-pub struct LivingVersion<'row> {
-    pub row: u32,
-    pub tier_name: Option<&'row str>,
-    pub subscription_status: Option<&'row str>,
-    pub subscription_enabled: Option<bool>,
-    pub member_count: Option<i64>,
-    pub op: Op,
-    pub valid_from: i64,
-    pub not_before: Option<i64>,
-    pub run_id: &'row str,
-}
-
 /// What a customer's row says of it beyond its versions. Times as in [`CustomerRow`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the columns of the table of customers")]
@@ -105,20 +87,11 @@ macro_rules! customer_columns {
     () => {
         "id, name, tier_name, tier_id, subscription_status, subscription_enabled, member_count,
          created_at, owner_user_id, extra, first_seen_at, changed_at, detail_verified_at,
-         unlisted_since, deleted_at, row"
+         unlisted_since, deleted_at"
     };
 }
 pub(super) use customer_columns;
-
-/// The columns of a [`LivingVersion`], in order.
-macro_rules! living_columns {
-    () => {
-        "versions.row, versions.tier_name, versions.subscription_status,
-         versions.subscription_enabled, versions.member_count, versions.op, versions.valid_from,
-         versions.not_before, versions.run_id"
-    };
-}
-pub(super) use living_columns;
+const CUSTOMER_COLUMNS: usize = 15;
 
 /// The columns of a [`VersionRow`] without the id, of the table that goes by `$table`.
 macro_rules! version_columns {
@@ -173,40 +146,26 @@ pub(super) fn customers<E: From<Error>>(
             let sql = concat!("SELECT ", customer_columns!(), " FROM kept ORDER BY row");
             stream(connection, path, sql, &[], each)
         }
-        CustomerOrder::Creation => {
-            let creation = Creation::find(connection).map_err(|error| Error::sql(path, error))?;
-            creation.stream(connection, path, &creation::CUSTOMERS, each)
-        }
+        CustomerOrder::Creation => creation::customers(connection, path, &creation::CUSTOMER, each),
     }
 }
 
-/// Gives every customer to `each`, in the order that was found out before.
-pub(super) fn customers_in<E: From<Error>>(
+/// Gives every customer to `each`, by `created_at` (those without first), then `id`, together with
+/// its open version.
+pub(super) fn latest<E: From<Error>>(
     connection: &Connection,
     path: &Path,
-    creation: &Creation,
-    mut each: impl FnMut(&CustomerRow<'_>) -> Result<(), E>,
+    mut each: impl FnMut(&CustomerRow<'_>, &VersionRow<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    creation.stream(connection, path, &creation::CUSTOMERS, |row| {
-        Ok(each(&CustomerRow::read(row)?))
+    creation::customers(connection, path, &creation::WITH_VERSION, |row| {
+        let customer = CustomerRow::read(row)?;
+        let version = VersionRow::open(&customer, row, CUSTOMER_COLUMNS)?;
+        Ok(each(&customer, &version))
     })
 }
 
-/// Gives the version that holds of each living customer to `each`, in the order of `creation`.
-pub(super) fn living<E: From<Error>>(
-    connection: &Connection,
-    path: &Path,
-    creation: &Creation,
-    mut each: impl FnMut(&LivingVersion<'_>) -> Result<(), E>,
-) -> Result<(), E> {
-    creation.stream(connection, path, &creation::LIVING, |row| {
-        Ok(each(&LivingVersion::read(row)?))
-    })
-}
-
-/// Gives every other version to `each`, by the customer's row number, then `valid_from`: those that
-/// ended, and those that say that a customer is gone.
-pub(super) fn past<E: From<Error>>(
+/// Gives every version that ended to `each`, by the customer's row number, then `valid_from`.
+pub(super) fn ended<E: From<Error>>(
     connection: &Connection,
     path: &Path,
     mut each: impl FnMut(&VersionRow<'_>) -> Result<(), E>,
@@ -215,7 +174,7 @@ pub(super) fn past<E: From<Error>>(
         "SELECT id, ",
         version_columns!("now"),
         " FROM versions AS now CROSS JOIN kept USING (row)
-          WHERE now.valid_to IS NOT NULL OR now.op = 'delete' ORDER BY now.row, now.valid_from"
+          WHERE now.valid_to IS NOT NULL ORDER BY now.row, now.valid_from"
     );
     stream(connection, path, sql, &[], |row| {
         Ok(each(&VersionRow::read(row, 1)?))
@@ -348,28 +307,36 @@ impl<'row> CustomerRow<'row> {
             detail_verified_at: micros_at(row, 12)?,
             unlisted_since: micros_at(row, 13)?,
             deleted_at: micros_at(row, 14)?,
-            row: row.get(15)?,
-        })
-    }
-}
-
-impl<'row> LivingVersion<'row> {
-    fn read(row: &'row Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            row: row.get(0)?,
-            tier_name: text_at(row, 1)?,
-            subscription_status: text_at(row, 2)?,
-            subscription_enabled: row.get(3)?,
-            member_count: row.get(4)?,
-            op: row.get(5)?,
-            valid_from: must(6, micros_at(row, 6)?)?,
-            not_before: micros_at(row, 7)?,
-            run_id: must(8, text_at(row, 8)?)?,
         })
     }
 }
 
 impl<'row> VersionRow<'row> {
+    /// The open version of `customer`, whose own columns (op, `not_before`, run) begin at `first`.
+    fn open(
+        customer: &CustomerRow<'row>,
+        row: &'row Row<'_>,
+        first: usize,
+    ) -> rusqlite::Result<Self> {
+        Ok(Self {
+            customer_id: customer.id,
+            name: customer.name,
+            tier_name: customer.tier_name,
+            tier_id: customer.tier_id,
+            subscription_status: customer.subscription_status,
+            subscription_enabled: customer.subscription_enabled,
+            member_count: customer.member_count,
+            created_at: customer.created_at,
+            owner_user_id: customer.owner_user_id,
+            extra: customer.extra,
+            op: row.get(first)?,
+            valid_from: customer.changed_at,
+            valid_to: None,
+            not_before: micros_at(row, first + 1)?,
+            run_id: must(first + 2, text_at(row, first + 2)?)?,
+        })
+    }
+
     /// The version whose columns begin at `first`; the customer's id is column 0.
     fn read(row: &'row Row<'_>, first: usize) -> rusqlite::Result<Self> {
         Ok(Self {
