@@ -214,7 +214,8 @@ async fn a_second_signal_is_obeyed_at_once() {
     running.signal(Signal::TERM);
     let told = Instant::now();
     running.ends().await.exits(75);
-    assert!(told.elapsed() < Duration::from_secs(5));
+    // The first alone would let what is in flight come for longer than this.
+    assert!(told.elapsed() < Duration::from_secs(2));
 }
 
 #[tokio::test]

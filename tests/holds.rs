@@ -290,8 +290,26 @@ async fn one_of_whom_the_server_did_not_speak_and_whom_the_list_shows_again_is_o
     for id in &ids[..6] {
         copying.world().delete(*id);
     }
+    let foreseen = copying.rehearse().await;
+    assert_eq!((foreseen.missing, foreseen.held), (6, 6));
     let counts = copying.run().await.ok().report.counts;
     assert_eq!((counts.held, counts.deleted), (6, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_who_lived_unlisted_and_of_whom_the_server_then_does_not_speak_holds_nobody_else() {
+    let copying = Copying::of(250).await;
+    copying.run().await.ok();
+    let ids = copying.world().listed_ids();
+    copying.world().unlist(ids[0]);
+    assert_eq!(copying.run().await.ok().report.counts.unlisted, 1);
+    copying.fault(Rule::on(On::Customer(ids[0])).does(Action::status(403)));
+    assert_eq!(copying.run().await.ok().report.counts.inaccessible, 1);
+    for id in &ids[10..15] {
+        copying.world().delete(*id);
+    }
+    let counts = copying.run().await.ok().report.counts;
+    assert_eq!((counts.held, counts.deleted), (0, 5));
 }
 
 /// Whoever releases need not begin the walk anew.

@@ -245,3 +245,27 @@ async fn full_comes_to_its_end_though_the_list_never_does() {
         assert!(runs < 10, "it never ends");
     }
 }
+
+/// Those a person asked for by name wait their turn: they don't spend what departures need.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_asked_for_by_name_and_not_reached_comes_after_those_who_are_missing() {
+    let copying = Copying::of(250).await;
+    copying.run().await.ok();
+    let ids = copying.world().listed_ids();
+    let named = Job {
+        ids: ids[10..30]
+            .iter()
+            .map(|id| id.to_string().parse().unwrap())
+            .collect(),
+        requests_max: Some(1),
+        ..Job::of(Mode::Refresh)
+    };
+    assert!(copying.run_job(named).await.error.is_some());
+    copying.world().delete(ids[0]);
+    let (pages, the_missing_one_and_the_canary) = (3, 2);
+    let ran = copying
+        .run_job(within(pages + the_missing_one_and_the_canary))
+        .await;
+    assert_eq!((ran.details, ran.report.counts.deleted), (2, 1));
+    assert_eq!(copying.run().await.ok().details, 19);
+}

@@ -89,8 +89,9 @@ async fn a_body_shorter_than_promised_is_never_parsed() {
         .does(Action::inject_row(stranger))
         .does(Action::short_body());
     let fault = copying.fault(broken);
-    copying.run().await.ok();
+    let counts = copying.run().await.ok().report.counts;
     assert!(fault.struck() > 0, "whole JSON came, and more was promised");
+    assert_eq!(counts.retries, fault.struck(), "each is asked for again");
     copying.assert_mirror_equals_world();
 }
 
