@@ -147,12 +147,6 @@ pub enum Exit {
     Config = 78,
 }
 
-/// How the reason begins of a run that came to its end without agreeing with itself about the list.
-pub const KEPT_CHANGING: &str = "the list kept changing";
-
-/// How the reason begins of a run that came to its end, though some details were no answer of the API.
-pub const STRANGE_DETAILS: &str = "some details are no answer of this API";
-
 /// An error with all its causes, in one line.
 pub fn in_one_line(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(error.source(), |cause| (*cause).source());
@@ -219,6 +213,10 @@ pub struct Report {
     pub as_of: Option<Timestamp>,
     /// Why it did not end as `done`, in one line for a person.
     pub reason: Option<String>,
+    /// Whether nothing cut it short. A run that only never came to agree with itself about the list did
+    /// all that it could, and so did one that met details which are none, and one that waits for what a
+    /// person has to decide. A refresh has no such end.
+    pub came_to_its_end: bool,
     /// What it counted.
     pub counts: Counts,
 }
@@ -235,20 +233,8 @@ impl Report {
             grade: None,
             as_of: None,
             reason: None,
+            came_to_its_end: false,
             counts: Counts::default(),
-        }
-    }
-
-    /// Whether nothing cut it short. One that only never came to agree with itself about the list did
-    /// all that it could, and so did one that met details which are none, and one that waits for what a
-    /// person has to decide.
-    pub fn came_to_its_end(&self) -> bool {
-        let reason = self.reason.as_deref().unwrap_or_default();
-        match self.outcome {
-            Some(Outcome::Done | Outcome::Held) => true,
-            Some(Outcome::Partial) => reason.starts_with(KEPT_CHANGING),
-            Some(Outcome::Failed) => reason.starts_with(STRANGE_DETAILS),
-            None => false,
         }
     }
 

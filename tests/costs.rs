@@ -8,7 +8,7 @@ use std::time::Duration;
 use support::{Copying, within};
 use tokio::sync::Notify;
 use twsync::report::Grade;
-use twsync::sandbox::{Action, Dialect, On, Options, Order, Place, Rule, World};
+use twsync::sandbox::{Action, Items, On, Order, Place, Rule, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_new_costs_a_request_a_page() {
@@ -183,12 +183,7 @@ async fn the_other_dialect_costs_the_same() {
     ] {
         let world = World::new(5, 1_050);
         world.set_order(order);
-        let copying = Copying::from(Options {
-            world,
-            dialect: Dialect::Limit,
-            ..Options::default()
-        })
-        .await;
+        let copying = Copying::of_limit(world, Items::Total).await;
         let ran = copying.run().await.ok();
         assert_eq!((ran.lists, ran.details), (11 + 1, 1_050));
         for _ in 0..came {

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use support::{Copying, releasing, within};
 use twsync::mirror::Mirror;
 use twsync::report::{Grade, Outcome};
-use twsync::sandbox::{Action, Dialect, Items, On, Options, Rule, World};
+use twsync::sandbox::{Action, Items, On, Rule, World};
 use twsync::sync::Job;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -54,13 +54,7 @@ async fn many_departures_at_once_are_held_until_somebody_says_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_is_suddenly_empty_is_held_in_the_other_dialect_too() {
-    let world = World::new(5, 250);
-    let options = Options {
-        world,
-        dialect: Dialect::Limit,
-        ..Options::default()
-    };
-    let copying = Copying::from(options).await;
+    let copying = Copying::of_limit(World::new(5, 250), Items::Total).await;
     copying.run().await.ok();
     for id in copying.world().listed_ids() {
         copying.world().unlist(id);
@@ -207,13 +201,7 @@ async fn those_whom_a_list_that_is_behind_showed_again_hold_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_was_empty_once_is_no_hold_any_more_where_nothing_is_ever_proved() {
-    let options = Options {
-        world: World::new(5, 250),
-        dialect: Dialect::Limit,
-        items: Items::OnPage,
-        ..Options::default()
-    };
-    let copying = Copying::from(options).await;
+    let copying = Copying::of_limit(World::new(5, 250), Items::OnPage).await;
     let held = || {
         Mirror::open(&copying.mirror_path())
             .unwrap()

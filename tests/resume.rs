@@ -10,6 +10,7 @@ use support::{Copying, within};
 use twsync::report::{Exit, Grade, Mode, Outcome};
 use twsync::sandbox::{Action, On, Order, Place, Rule, Target};
 use twsync::sync::Job;
+use uuid::Uuid;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -155,15 +156,7 @@ async fn a_run_that_was_cut_short_after_its_walk_is_taken_up_there() {
 /// once, however often the run is cut.
 #[tokio::test(flavor = "multi_thread")]
 async fn those_whom_the_list_does_not_show_are_asked_for_once_by_all_that_take_up_a_run() {
-    let mut copying = Copying::of(250).await;
-    copying.config.pace.in_flight_max = 3;
-    copying.config.sync.deletions_max = 20;
-    copying.run().await.ok();
-    let ids = copying.world().listed_ids();
-    for id in &ids[..8] {
-        copying.world().unlist(*id);
-    }
-    assert_eq!(copying.run().await.ok().report.counts.unlisted, 8);
+    let (mut copying, ids) = with_eight_unlisted().await;
     copying.config.sync.max_detail_age = Duration::from_hours(1);
     copying.later(2 * HOUR);
     // One unlisted has left, one is odd; of those listed until now three are gone, in three ways.
@@ -210,15 +203,7 @@ async fn those_whom_the_list_does_not_show_are_asked_for_once_by_all_that_take_u
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_knows_whom_the_run_that_was_cut_has_heard() {
-    let mut copying = Copying::of(250).await;
-    copying.config.pace.in_flight_max = 3;
-    copying.config.sync.deletions_max = 20;
-    copying.run().await.ok();
-    let ids = copying.world().listed_ids();
-    for id in &ids[..8] {
-        copying.world().unlist(*id);
-    }
-    assert_eq!(copying.run().await.ok().report.counts.unlisted, 8);
+    let (copying, ids) = with_eight_unlisted().await;
     // Rows are numbered as customers were first listed, and asked for in that order.
     copying.world().delete(ids[0]);
     let cut = copying.run_job(within(3 + 5)).await;
@@ -268,4 +253,18 @@ async fn who_was_asked_for_by_name_and_not_reached_comes_after_those_who_are_mis
         .await;
     assert_eq!((ran.details, ran.report.counts.deleted), (2, 1));
     assert_eq!(copying.run().await.ok().details, 19);
+}
+
+/// A copy of 250 customers, of whom the first eight live unlisted, and it is known; and everybody's ids.
+async fn with_eight_unlisted() -> (Copying, Vec<Uuid>) {
+    let mut copying = Copying::of(250).await;
+    copying.config.pace.in_flight_max = 3;
+    copying.config.sync.deletions_max = 20;
+    copying.run().await.ok();
+    let ids = copying.world().listed_ids();
+    for id in &ids[..8] {
+        copying.world().unlist(*id);
+    }
+    assert_eq!(copying.run().await.ok().report.counts.unlisted, 8);
+    (copying, ids)
 }

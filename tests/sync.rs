@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use support::{Copying, within};
 use twsync::report::{Grade, Mode, Outcome};
-use twsync::sandbox::{Action, Dialect, Items, On, Options, Order, Place, Rule, Target, World};
+use twsync::sandbox::{Action, Items, On, Options, Order, Place, Rule, Target, World};
 use twsync::sync::Job;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -374,12 +374,7 @@ async fn full_asks_for_everyone_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_limit_dialect_is_found_out_and_its_items_proved_to_be_a_total() {
     let world = World::new(5, 250);
-    let copying = Copying::from(Options {
-        world,
-        dialect: Dialect::Limit,
-        ..Options::default()
-    })
-    .await;
+    let copying = Copying::of_limit(world, Items::Total).await;
     let ran = copying.run().await.ok();
     assert_eq!(ran.report.grade, Some(Grade::Complete));
     copying.assert_mirror_equals_world();
@@ -389,14 +384,7 @@ async fn the_limit_dialect_is_found_out_and_its_items_proved_to_be_a_total() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_items_counts_a_page_nothing_is_ever_proved_and_nobody_deleted() {
-    let world = World::new(5, 250);
-    let options = Options {
-        world,
-        dialect: Dialect::Limit,
-        items: Items::OnPage,
-        ..Options::default()
-    };
-    let copying = Copying::from(options).await;
+    let copying = Copying::of_limit(World::new(5, 250), Items::OnPage).await;
     assert_eq!(
         copying.run().await.ok().report.grade,
         Some(Grade::Converged)

@@ -207,6 +207,7 @@ mod tests {
             outcome: Some(outcome),
             grade: Some(grade),
             as_of: (grade == Grade::Complete).then(|| at("2026-02-03T09:14:22.123456Z")),
+            came_to_its_end: true,
             counts,
             ..Report::begin(
                 RunId(uuid::Uuid::nil()),

@@ -4,13 +4,14 @@
 //! Who departs is decided elsewhere. What is kept here lets a run that takes up another one go on where
 //! that one's departures ended, and tell those whom the server does not speak of from those that left.
 
+use jiff::Timestamp;
 use roaring::RoaringBitmap;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, params};
 
 use crate::report::RunId;
 
-use super::row::{count, count_at};
+use super::row::{At, count, count_at};
 use super::settle::{self, Effect, Settled, Settlement};
 use super::versions::Op;
 use super::{Error, Mirror, living};
@@ -73,9 +74,9 @@ impl Mirror {
             went(connection, walk, gone.count() as u64)?;
             for mark in marks {
                 note(connection, walk, mark.row, mark.hearing)?;
-                match (mark.hearing, mark.is_refused) {
-                    (Hearing::Decided, true) => inaccessible(connection, mark.row)?,
-                    (Hearing::Decided, false) => accessible(connection, mark.row)?,
+                match (mark.hearing, mark.refused_at) {
+                    (Hearing::Decided, Some(at)) => inaccessible(connection, mark.row, at)?,
+                    (Hearing::Decided, None) => accessible(connection, mark.row)?,
                     _ => {}
                 }
             }
@@ -98,6 +99,7 @@ impl Mirror {
             let inaccessible = living::rows(
                 connection,
                 "SELECT row FROM inaccessible JOIN kept USING (row) WHERE deleted_at IS NULL",
+                [],
             )?;
             Ok(living::unlisted(connection)? | inaccessible)
         })
@@ -160,8 +162,8 @@ fn went(connection: &Connection, walk: i64, deletions: u64) -> rusqlite::Result<
 struct Mark {
     row: u32,
     hearing: Hearing,
-    /// The server refused to speak of it.
-    is_refused: bool,
+    /// When the server refused to speak of it.
+    refused_at: Option<Timestamp>,
 }
 
 impl Mark {
@@ -178,17 +180,17 @@ impl Mark {
         Self {
             row: one.row,
             hearing,
-            is_refused: matches!(one.outcome, Settlement::Inaccessible { .. }),
+            refused_at: matches!(one.outcome, Settlement::Inaccessible { .. }).then_some(one.at),
         }
     }
 }
 
-fn inaccessible(connection: &Connection, row: u32) -> rusqlite::Result<()> {
+fn inaccessible(connection: &Connection, row: u32, since: Timestamp) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "INSERT OR IGNORE INTO inaccessible (row) SELECT row FROM kept WHERE row = ?1",
+            "INSERT OR IGNORE INTO inaccessible (row, since) SELECT row, ?2 FROM kept WHERE row = ?1",
         )?
-        .execute([row])?;
+        .execute(params![row, At(since)])?;
     Ok(())
 }
 
@@ -201,7 +203,7 @@ fn accessible(connection: &Connection, row: u32) -> rusqlite::Result<()> {
 
 /// Those whom a list shows (again) are customers like any other.
 pub(super) fn listed(connection: &Connection, listed: &RoaringBitmap) -> rusqlite::Result<()> {
-    let inaccessible = living::rows(connection, "SELECT row FROM inaccessible")?;
+    let inaccessible = living::rows(connection, "SELECT row FROM inaccessible", [])?;
     (inaccessible & listed)
         .iter()
         .try_for_each(|row| accessible(connection, row))

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use roaring::RoaringBitmap;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Params};
 
 use crate::customer::CustomerId;
 
@@ -14,6 +14,7 @@ pub(super) fn alive(connection: &Connection) -> rusqlite::Result<RoaringBitmap> 
     rows(
         connection,
         "SELECT row FROM kept INDEXED BY kept_alive WHERE deleted_at IS NULL",
+        [],
     )
 }
 
@@ -59,7 +60,7 @@ pub(super) fn expected(connection: &Connection) -> rusqlite::Result<RoaringBitma
 
 /// The rows of all customers whose details are to be fetched.
 pub(super) fn queued(connection: &Connection) -> rusqlite::Result<RoaringBitmap> {
-    rows(connection, "SELECT row FROM detail_queue")
+    rows(connection, "SELECT row FROM detail_queue", [])
 }
 
 /// The rows of living customers that a proved list does not show.
@@ -68,14 +69,19 @@ pub(super) fn unlisted(connection: &Connection) -> rusqlite::Result<RoaringBitma
         connection,
         "SELECT row FROM kept INDEXED BY kept_unlisted
          WHERE unlisted_since IS NOT NULL AND deleted_at IS NULL",
+        [],
     )
 }
 
 /// Rows that a statement gives in any order. Each names the index that holds them: sorted by row, a
 /// scan of the whole table would do it, at many times the pages.
-pub(super) fn rows(connection: &Connection, sql: &str) -> rusqlite::Result<RoaringBitmap> {
+pub(super) fn rows(
+    connection: &Connection,
+    sql: &str,
+    values: impl Params,
+) -> rusqlite::Result<RoaringBitmap> {
     let mut statement = connection.prepare_cached(sql)?;
-    let rows = statement.query_map([], |row| row.get::<_, u32>(0))?;
+    let rows = statement.query_map(values, |row| row.get::<_, u32>(0))?;
     let mut set: RoaringBitmap = rows.collect::<Result<_, _>>()?;
     set.optimize();
     Ok(set)
@@ -111,6 +117,7 @@ pub(super) fn relisted(connection: &Connection, listed: &RoaringBitmap) -> rusql
     let unlisted = rows(
         connection,
         "SELECT row FROM kept INDEXED BY kept_unlisted WHERE unlisted_since IS NOT NULL",
+        [],
     )?;
     departures::listed(connection, listed)?;
     let back = unlisted & listed;

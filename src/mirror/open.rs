@@ -24,10 +24,11 @@ const MIGRATIONS: [&str; SCHEMA as usize] = [
     include_str!("migrations/003-ids.sql"),
     include_str!("migrations/004-asked-in-vain.sql"),
     include_str!("migrations/005-departures.sql"),
+    include_str!("migrations/006-ends.sql"),
 ];
 
 /// The newest schema that this program knows.
-pub(super) const SCHEMA: u32 = 5;
+pub(super) const SCHEMA: u32 = 6;
 
 /// How long a statement waits for another program's lock.
 const BUSY_MAX: Duration = Duration::from_secs(10);

@@ -10,6 +10,7 @@ use crate::customer::{Customer, CustomerId, Fingerprint, Summary};
 
 use super::due;
 use super::ids::RowNumbers;
+use super::living;
 use super::row::{At, FIELDS, count, count_at, customer, field_columns, fields, time_at};
 
 /// Why a customer's details are to be fetched. The order is the queue's.
@@ -222,10 +223,8 @@ pub(super) fn remove(connection: &Connection, row: u32) -> rusqlite::Result<()> 
 /// The rows of those that a list showed. One that came back counts from when its details say so: the
 /// list may have been behind.
 pub(super) fn sighted(connection: &Connection) -> rusqlite::Result<RoaringBitmap> {
-    connection
-        .prepare_cached("SELECT row FROM detail_queue WHERE listed IS NOT NULL AND reason <> ?1")?
-        .query_map([Reason::Returned], |row| row.get::<_, u32>(0))?
-        .collect()
+    let sighted = "SELECT row FROM detail_queue WHERE listed IS NOT NULL AND reason <> ?1";
+    living::rows(connection, sighted, [Reason::Returned])
 }
 
 /// Whoever was listed again after it had been marked deleted, and is not among these rows, is asked for
@@ -235,13 +234,8 @@ pub(super) fn not_returned(
     listed: &RoaringBitmap,
 ) -> rusqlite::Result<()> {
     // Both halves of the index are named, so that it serves.
-    let returned: RoaringBitmap = connection
-        .prepare_cached(
-            "SELECT row FROM detail_queue WHERE (attempts > 0) IN (0, 1) AND reason = ?1",
-        )?
-        .query_map([Reason::Returned], |row| row.get::<_, u32>(0))?
-        .collect::<Result<_, _>>()?;
-    for row in returned - listed {
+    let returned = "SELECT row FROM detail_queue WHERE (attempts > 0) IN (0, 1) AND reason = ?1";
+    for row in living::rows(connection, returned, [Reason::Returned])? - listed {
         remove(connection, row)?;
     }
     Ok(())

@@ -3,7 +3,7 @@
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, Row, ToSql, params_from_iter};
 
-use crate::report::{Counts, Report, STRANGE_DETAILS};
+use crate::report::{Counts, Report};
 
 use super::row::{At, count, count_at, time_at};
 
@@ -31,7 +31,7 @@ const COUNTS: [Count; 18] = [
     ("rejected", |it| &mut it.rejected),
 ];
 
-const COLUMNS: [&str; 8] = [
+const COLUMNS: [&str; 9] = [
     "id",
     "started_at",
     "finished_at",
@@ -40,6 +40,7 @@ const COLUMNS: [&str; 8] = [
     "grade",
     "as_of",
     "reason",
+    "came_to_its_end",
 ];
 
 /// Keeps a run as it is now, in place of what was kept of it before.
@@ -57,6 +58,7 @@ pub(super) fn write(connection: &Connection, report: &Report) -> rusqlite::Resul
         &report.grade,
         &as_of,
         &report.reason,
+        &report.came_to_its_end,
     ];
     let values: Vec<ToSqlOutput<'_>> = head
         .into_iter()
@@ -114,20 +116,16 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Report>> {
 pub(super) fn held(connection: &Connection) -> rusqlite::Result<u64> {
     connection
         .prepare_cached(
-            "WITH decided AS
-                (SELECT id, held, grade,
-                        outcome IN ('done', 'held')
-                        OR outcome = 'failed' AND substr(reason, 1, length(?1)) = ?1 AS to_its_end
-                 FROM runs WHERE mode <> 'refresh')
-             SELECT coalesce(
+            "SELECT coalesce(
                 (SELECT nullif(held, 0) FROM
-                    (SELECT held, grade FROM decided WHERE to_its_end ORDER BY id DESC LIMIT 1)
+                    (SELECT held, grade FROM runs WHERE came_to_its_end ORDER BY id DESC LIMIT 1)
                  WHERE grade <> 'complete'),
-                (SELECT held FROM decided WHERE grade = 'complete' AND (held > 0 OR to_its_end)
+                (SELECT held FROM runs
+                 WHERE mode <> 'refresh' AND grade = 'complete' AND (held > 0 OR came_to_its_end)
                  ORDER BY id DESC LIMIT 1),
                 0)",
         )?
-        .query_row([STRANGE_DETAILS], |row| count_at(row, 0))
+        .query_row([], |row| count_at(row, 0))
 }
 
 fn columns() -> String {
@@ -152,6 +150,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Report> {
         grade: row.get(5)?,
         as_of: time_at(row, 6)?,
         reason: row.get(7)?,
+        came_to_its_end: row.get(8)?,
         counts,
     })
 }

@@ -109,7 +109,7 @@ impl Run<'_> {
 
 /// When the last run began that came to ask for old details.
 fn last_run(mirror: &mirror::Mirror) -> Result<Option<Timestamp>, mirror::Error> {
-    let came_to_it = |run: &Report| run.mode != Mode::Refresh && run.came_to_its_end();
+    let came_to_it = |run: &Report| run.came_to_its_end;
     let runs = mirror.last_runs(RUNS_LOOKED_AT)?;
     Ok(runs.into_iter().find(came_to_it).map(|run| run.started_at))
 }
@@ -125,7 +125,7 @@ pub(super) fn full_since(
         .into_iter()
         .filter(|run| run.id != this && run.mode != Mode::Refresh);
     let cut_short = walking
-        .take_while(|run| !run.came_to_its_end())
+        .take_while(|run| !run.came_to_its_end)
         .filter(|run| run.mode == Mode::Full);
     Ok(cut_short.last().map(|run| run.started_at))
 }

@@ -1,7 +1,7 @@
 //! What ends a run before its end.
 
 use super::passes::Fault;
-use crate::report::{Exit, STRANGE_DETAILS};
+use crate::report::Exit;
 use crate::{api, mirror};
 
 /// Why a run could not go on. What it had committed stays, and the next run goes on from there.
@@ -18,7 +18,7 @@ pub enum Error {
     #[error("the list of customers can't be walked: {0}")]
     Protocol(Fault),
     /// All is done that could be, but something came in place of details that is no answer of the API.
-    #[error("{STRANGE_DETAILS}: {what}")]
+    #[error("some details are no answer of this API: {what}")]
     StrangeDetails {
         /// What came first, for a person; the server's own words escaped and cut.
         what: String,

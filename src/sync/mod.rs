@@ -35,7 +35,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::customer::CustomerId;
 use crate::mirror::{Memory, Mirror, Reason, State};
-use crate::report::{Grade, KEPT_CHANGING, Live, Mode, Outcome, Report, RunId, in_one_line};
+use crate::report::{Grade, Live, Mode, Outcome, Report, RunId, in_one_line};
 
 use details::Places;
 pub use error::Error;
@@ -295,10 +295,11 @@ impl<'a> Run<'a> {
 
     /// What can only be said at the end of a run that nothing cut short.
     fn conclude(&mut self, walked: &Walked) {
+        self.report.came_to_its_end = true;
         self.report.counts.unchanged = (&walked.listed - &self.touched).len();
         if walked.grade == Grade::Partial {
             self.report.ended_by(format!(
-                "{KEPT_CHANGING}: {} passes did not agree, and nothing was proved",
+                "the list kept changing: {} passes did not agree, and nothing was proved",
                 walked.passes
             ));
         }

@@ -149,6 +149,11 @@ async fn a_mirror_of_every_schema_that_shipped_is_backed_up_and_migrated_and_kee
                 assert!(kept.iter().any(is_there), "{table} lost {before:?}");
             }
         }
+        let mistaken =
+            "SELECT count(*) FROM runs WHERE came_to_its_end <> (outcome IN ('done', 'held'))";
+        let base = Connection::open(&path).unwrap();
+        let mistaken = base.query_row(mistaken, [], |row| row.get(0));
+        assert_eq!(mistaken, Ok(0), "which runs of {schema} came to their end");
         let backup = shell.path(&format!("mirror.db.schema-{schema}"));
         assert_eq!(backup.exists(), schema < newest.schema);
         if backup.exists() {

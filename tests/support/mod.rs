@@ -20,7 +20,9 @@ use twsync::clock::{Clock, Hands};
 use twsync::config::{self, Config};
 use twsync::mirror::{Mirror, Reader};
 use twsync::report::{Exit, Live, Mode};
-use twsync::sandbox::{Action, Fault, On, Options, Order, Rule, Sandbox, TOKEN, Target, World};
+use twsync::sandbox::{
+    Action, Dialect, Fault, Items, On, Options, Order, Rule, Sandbox, TOKEN, Target, World,
+};
 use twsync::sync::{self, Job, Ran, Surroundings};
 
 /// An ordinary run that may send so many requests.
@@ -66,6 +68,17 @@ impl Copying {
         world.set_order(order);
         Self::from(Options {
             world,
+            ..Options::default()
+        })
+        .await
+    }
+
+    /// Copies this world from a server that speaks the `limit` dialect, and whose `items` counts these.
+    pub async fn of_limit(world: World, items: Items) -> Self {
+        Self::from(Options {
+            world,
+            dialect: Dialect::Limit,
+            items,
             ..Options::default()
         })
         .await

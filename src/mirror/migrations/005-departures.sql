@@ -8,12 +8,13 @@ CREATE TABLE walk_departures (
     PRIMARY KEY (walk, row)
 ) WITHOUT ROWID;
 
--- Deletions that a person has released to this walk, and that are still to come.
+-- Deletions that a person has released to this walk.
 ALTER TABLE walks ADD COLUMN released INTEGER NOT NULL DEFAULT 0;
 
 -- Customers that a proved list did not show and of whom the server would not speak.
 CREATE TABLE inaccessible (
-    row INTEGER PRIMARY KEY REFERENCES kept (row)
+    row INTEGER PRIMARY KEY REFERENCES kept (row),
+    since TEXT NOT NULL
 );
 
 -- In the order in which they are asked for: those who were asked for in vain are a stretch of their own.
