@@ -298,6 +298,7 @@ async fn one_who_lived_unlisted_and_of_whom_the_server_then_does_not_speak_holds
     }
     let counts = copying.run().await.ok().report.counts;
     assert_eq!((counts.held, counts.deleted), (0, 5));
+    assert_eq!(counts.inaccessible, 1, "it is asked for in each run");
 }
 
 /// Whoever releases need not begin the walk anew.

@@ -366,6 +366,12 @@ async fn counts_of_another_dialect_in_mid_walk_prove_nothing() {
             assert_eq!(ran.report.grade, Some(Grade::Converged), "after {page}");
             assert_eq!(ran.report.outcome, Some(Outcome::Done), "after {page}");
             copying.assert_mirror_equals_world();
+            // Where these counts are totals, a walk that knows no others proves it.
+            copying
+                .sandbox
+                .change(|options| options.items = Items::Total);
+            let ran = copying.run().await.ok();
+            assert_eq!(ran.report.grade, Some(Grade::Complete), "after {page}");
         }
     }
 }
