@@ -14,20 +14,16 @@ use twsync::report::{Exit, Grade};
 #[test]
 fn row_numbers_are_given_once() {
     let mut world = World::new();
-    let unknown = world
-        .mirror
-        .enqueue_ids(&[id(9)], Reason::Refresh, at(1))
-        .unwrap()[0];
-    let effect = world.settle_alone(unknown, 9, Settlement::Deleted { not_before: None });
-    assert_eq!((effect.version, effect.still_queued), (None, false));
-    assert_eq!(world.known(9), None);
+    world.list(&[(summary(9), Verdict::New)]);
+    let gone = world.row(9);
+    world.settle(9, Settlement::Deleted { not_before: None });
 
     let path = world.path();
     world.reopen();
     let rows = world.list(&[(summary(1), Verdict::New), (summary(2), Verdict::New)]);
     assert!(
-        !rows.contains(unknown),
-        "{} gives {unknown} again",
+        !rows.contains(gone),
+        "{} gives {gone} again",
         path.display()
     );
     // Two pages in flight that both show a customer for the first time, or one page that shows it twice.

@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use mirror_world::{World, at, id, summary};
+use mirror_world::{World, id, summary};
 use rusqlite::Connection;
 use tempfile::TempDir;
 use twsync::mirror::{Error, Mirror, Reader, Verdict};
@@ -48,19 +48,20 @@ fn a_new_mirror_is_private_to_its_owner_and_group() {
 #[test]
 fn an_older_schema_is_put_aside_and_migrated() {
     let folder = TempDir::new().unwrap();
-    let path = folder.path().join("mirror.db");
+    let data = folder.path().join("data");
+    fs::create_dir(&data).unwrap();
+    let path = data.join("mirror.db");
     older(&path);
 
     let error = Reader::open(&path).err().unwrap();
     assert!(matches!(error, Error::Older { found: 1, .. }), "{error}");
 
-    let mut mirror = Mirror::open(&path).unwrap();
-    assert_eq!(mirror.known(&[id(1)]).unwrap()[0].as_ref().unwrap().row, 7);
-    let row = mirror
-        .enqueue_ids(&[id(2)], twsync::mirror::Reason::Refresh, at(0))
-        .unwrap()[0];
+    let mut world = World::within(folder);
+    assert_eq!(world.row(1), 7);
+    world.list(&[(summary(2), Verdict::New)]);
+    let row = world.row(2);
     assert!(row > 7, "row {row} belongs to somebody else");
-    let backup = folder.path().join("mirror.db.schema-1");
+    let backup = data.join("mirror.db.schema-1");
     assert_eq!(mode(&backup) & 0o137, 0);
     let kept = Connection::open(&backup).unwrap();
     let rows: u32 = kept

@@ -310,25 +310,6 @@ impl Mirror {
         })
     }
 
-    /// Queues customers by id, known or not, and answers with their row numbers in the order of
-    /// `ids`. One that no list ever showed gets a row number and, if it is never found, no row.
-    pub fn enqueue_ids(
-        &mut self,
-        ids: &[CustomerId],
-        reason: Reason,
-        at: Timestamp,
-    ) -> Result<Vec<u32>, Error> {
-        self.writing("enqueue", |connection| {
-            let mut numbers = RowNumbers::load(connection)?;
-            let rows = ids
-                .iter()
-                .map(|id| queue::put_id(connection, &mut numbers, *id, reason, at))
-                .collect::<Result<_, _>>()?;
-            numbers.store(connection)?;
-            Ok(rows)
-        })
-    }
-
     /// Living customers that are not queued and whose details are old: the next `most` after
     /// `after`, those first that have been due for longest.
     pub fn due(&self, old: Old, after: Option<DueKey>, most: u32) -> Result<Vec<Due>, Error> {
@@ -451,21 +432,22 @@ mod tests {
         };
         room(&mirror, pages);
 
-        let at = Timestamp::UNIX_EPOCH;
-        let ids: Vec<_> = (0..=255)
-            .map(|byte| CustomerId::from_bytes([byte; 16]))
-            .collect();
-        let error = mirror
-            .enqueue_ids(&ids, Reason::Refresh, at)
-            .expect_err("the disk is full");
+        let number_them = |mirror: &mut Mirror| {
+            mirror.writing("test", |connection| {
+                let mut numbers = RowNumbers::load(connection)?;
+                let ids = (0..=255).map(|byte| CustomerId::from_bytes([byte; 16]));
+                let rows = ids.map(|id| Ok(numbers.of(connection, id)?.row));
+                let rows: Vec<u32> = rows.collect::<rusqlite::Result<_>>()?;
+                numbers.store(connection)?;
+                Ok(rows)
+            })
+        };
+        let error = number_them(&mut mirror).expect_err("the disk is full");
         assert_eq!(error.exit(), Exit::CannotWrite, "{error}");
         assert!(error.to_string().contains("mirror.db"));
-        assert_eq!(mirror.queue_len().expect("it can be read"), 0);
 
         room(&mirror, pages + 100);
-        let rows = mirror
-            .enqueue_ids(&ids, Reason::Refresh, at)
-            .expect("there is room again");
+        let rows = number_them(&mut mirror).expect("there is room again");
         assert_eq!(rows[0], 1, "what was rolled back took no row numbers");
     }
 

@@ -9,7 +9,6 @@ use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use crate::customer::{Customer, CustomerId, Fingerprint, Summary};
 
 use super::due;
-use super::ids::RowNumbers;
 use super::living;
 use super::row::{At, FIELDS, count, count_at, customer, field_columns, fields, time_at};
 
@@ -153,25 +152,6 @@ pub(super) fn put(
         statement.execute(params![row, reason, At(at), NO_FIELD])?;
     }
     Ok(())
-}
-
-/// Queues a customer by id, and gives a row number to one that nobody knows.
-pub(super) fn put_id(
-    connection: &Connection,
-    numbers: &mut RowNumbers,
-    id: CustomerId,
-    reason: Reason,
-    at: Timestamp,
-) -> rusqlite::Result<u32> {
-    let row = numbers.of(connection, id)?.row;
-    connection
-        .prepare_cached(
-            "INSERT INTO detail_queue (row, id, reason, queued_at, absent, absent_until)
-             VALUES (?1, ?2, ?3, ?4, ?5, (SELECT last_complete_as_of FROM memory))
-             ON CONFLICT (row) DO NOTHING",
-        )?
-        .execute(params![row, id, reason, At(at), NO_FIELD])?;
-    Ok(row)
 }
 
 /// `absent` where there was no list row.

@@ -185,3 +185,33 @@ async fn the_backup_is_whole_before_the_migration_begins() {
         assert_eq!(content(&backup).tables, before.tables);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_that_dies_is_done_again_and_ends_as_one_that_nobody_killed() {
+    let newest = u32::try_from(shipped().len()).unwrap();
+    for (schema, dump) in shipped() {
+        if schema == newest {
+            continue;
+        }
+        let shell = Shell::of(3).await;
+        drop(Mirror::open(&left(&shell, &dump)).unwrap());
+        let undisturbed = content(&shell.path("mirror.db"));
+        for point in [
+            "mirror::migration-before-commit",
+            "mirror::migration-after-commit",
+        ] {
+            let shell = Shell::of(3).await;
+            let path = left(&shell, &dump);
+            let mut dies = shell.command(&["--once"]);
+            dies.env("FAILPOINTS", format!("{point}=panic(abort)"));
+            let died = tokio::process::Command::from(dies).status().await.unwrap();
+            let place = format!("dead at {point}, from {schema}");
+            assert_eq!(died.code(), None, "{place}");
+            drop(Mirror::open(&path).unwrap());
+            let migrated = content(&path);
+            assert_eq!(migrated.schema, newest, "{place}");
+            assert_eq!(migrated.made_with, undisturbed.made_with, "{place}");
+            assert_eq!(migrated.tables, undisturbed.tables, "{place}");
+        }
+    }
+}

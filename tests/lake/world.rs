@@ -9,9 +9,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 use twsync::clock::Clock;
 use twsync::config::{self, UuidEncoding};
-use twsync::customer::{Customer, CustomerId, Field, Interval};
+use twsync::customer::{Customer, CustomerId, Field, Interval, Summary};
 use twsync::lake::{self, Error, Finding, Published};
-use twsync::mirror::{Mirror, Reason, Settled, Settlement};
+use twsync::mirror::{Mirror, PageTaken, Reason, Settled, Settlement, Verdict};
 use twsync::report::{Grade, Live, Mode, Outcome, Report, RunId};
 
 /// A mirror, a lake, and the time.
@@ -121,14 +121,53 @@ impl World {
 
     fn take_in(&mut self, run: RunId, details: Vec<(CustomerId, Settlement)>) {
         let ids: Vec<CustomerId> = details.iter().map(|(id, _)| *id).collect();
-        let rows = self.mirror.enqueue_ids(&ids, Reason::Refresh, self.now);
-        let settled = rows.expect("rows").into_iter().zip(details);
+        self.list(run, &details);
+        let known = self.mirror.known(&ids).expect("what is known");
+        let rows: Vec<u32> = known
+            .into_iter()
+            .map(|it| it.expect("it was listed").row)
+            .collect();
+        let asked_for = rows.iter().copied().collect();
+        self.mirror
+            .enqueue(&asked_for, Reason::Refresh, self.now)
+            .expect("they are queued");
+        let settled = rows.into_iter().zip(details);
         let settled = settled
             .map(|(row, (id, outcome))| self.settled(row, id, outcome))
             .collect();
         self.mirror
             .settle(None, run, settled)
             .expect("details are taken in");
+    }
+
+    /// A page shows all that are found.
+    fn list(&mut self, run: RunId, details: &[(CustomerId, Settlement)]) {
+        let rows = details.iter().filter_map(|(_, outcome)| match outcome {
+            Settlement::Found(customer) => Some((listed(customer), Verdict::New)),
+            _ => None,
+        });
+        let page = PageTaken {
+            run,
+            pass: 1,
+            page: 1,
+            pages: 1,
+            total: None,
+            interval: self.interval(),
+            received_at: self.now,
+            content: 0,
+            page_size: None,
+            has_next: None,
+            is_evidence: false,
+            rows: rows.collect(),
+            rejected: Vec::new(),
+        };
+        let walk = self
+            .mirror
+            .begin_walk(run, self.now, "page-size", 100, self.count, 0)
+            .expect("a walk begins");
+        self.mirror
+            .take_pages(walk.id, vec![page])
+            .expect("a page is taken in");
     }
 
     /// A run that finds these customers.
@@ -143,17 +182,21 @@ impl World {
     }
 
     fn settled(&mut self, row: u32, id: CustomerId, outcome: Settlement) -> Settled {
-        self.count += 2;
         Settled {
             row,
             id,
-            interval: Interval {
-                sent: self.count,
-                received: self.count + 1,
-            },
+            interval: self.interval(),
             at: self.now,
             is_sighting: true,
             outcome,
+        }
+    }
+
+    fn interval(&mut self) -> Interval {
+        self.count += 2;
+        Interval {
+            sent: self.count,
+            received: self.count + 1,
         }
     }
 
@@ -198,6 +241,21 @@ impl World {
 fn found(customer: &Customer) -> (CustomerId, Settlement) {
     let details = Settlement::Found(Box::new(customer.clone()));
     (customer.id, details)
+}
+
+/// What a list says of a customer.
+fn listed(customer: &Customer) -> Summary {
+    let customer = customer.clone();
+    Summary {
+        id: customer.id,
+        name: customer.name,
+        tier_name: customer.tier_name,
+        subscription_status: customer.subscription_status,
+        member_count: customer.member_count,
+        created_at: customer.created_at,
+        owner_user_id: customer.owner_user_id,
+        extra: None,
+    }
 }
 
 /// The customer of this number, created in this order.

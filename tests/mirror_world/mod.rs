@@ -35,7 +35,11 @@ pub struct World {
 
 impl World {
     pub fn new() -> Self {
-        let folder = TempDir::new().unwrap();
+        Self::within(TempDir::new().unwrap())
+    }
+
+    /// Of the mirror in this folder, or of a new one.
+    pub fn within(folder: TempDir) -> Self {
         let mut mirror = Mirror::open(&folder.path().join("data/mirror.db")).unwrap();
         let run = RunId::new();
         let report = Report::begin(run, Mode::Sync, at(0));
