@@ -8,6 +8,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error::Error;
+use super::mask;
 use crate::config;
 
 /// Where the credentials come from.
@@ -49,12 +50,6 @@ impl Credentials {
     }
 }
 
-/// The text without these secrets.
-fn masked<'s>(text: &str, secrets: impl IntoIterator<Item = &'s str>) -> String {
-    let mask = |text: String, secret: &str| text.replace(secret, "[secret]");
-    secrets.into_iter().fold(text.to_owned(), mask)
-}
-
 fn has_a_file(source: &config::Credentials) -> bool {
     let is_a_file = |source: &_| matches!(source, config::SecretSource::File(_));
     match source {
@@ -76,26 +71,25 @@ impl Shown {
 
     /// The text without these secrets, wherever the server put one into it.
     pub(super) fn mask(&self, text: &str) -> String {
-        masked(text, self.secrets.iter().map(ExposeSecret::expose_secret))
+        mask::text(text, self.secrets())
     }
 
-    /// Masks these secrets in a body, as [`mask`](Self::mask) does in a text, and tells whether there
-    /// were any. What is so short that data may hold it by chance stays.
+    /// Masks these secrets in a body that may be JSON, and tells whether there were any. What is so
+    /// short that data may hold it by chance stays.
     pub(super) fn mask_body(&self, body: &mut Vec<u8>) -> bool {
-        let Ok(text) = std::str::from_utf8(body) else {
+        let Ok(json) = std::str::from_utf8(body) else {
             return false;
         };
-        let echoed: Vec<&str> = self
-            .secrets
-            .iter()
-            .map(ExposeSecret::expose_secret)
-            .filter(|secret| secret.len() >= UNLIKELY_BYTES && text.contains(secret))
-            .collect();
-        if echoed.is_empty() {
+        let unlikely = self.secrets().filter(|it| it.len() >= UNLIKELY_BYTES);
+        let Some(masked) = mask::json(json, unlikely) else {
             return false;
-        }
-        *body = masked(text, echoed).into_bytes();
+        };
+        *body = masked.into_bytes();
         true
+    }
+
+    fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.secrets.iter().map(ExposeSecret::expose_secret)
     }
 
     fn read(source: &config::Credentials) -> Result<Self, Error> {

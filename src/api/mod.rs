@@ -15,6 +15,7 @@ mod exchange;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod gate;
+mod mask;
 mod pace;
 mod retry;
 mod retry_after;

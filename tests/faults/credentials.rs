@@ -217,25 +217,41 @@ async fn a_secret_that_the_server_echoes_is_masked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_as_the_name_of_a_field_is_not_said() {
-    let copying = Copying::of(3).await;
-    let echo = Action::edit(|json| {
-        json["customers"][0][TOKEN] = json!(1);
-        json["customers"][1][TOKEN] = json!("x".repeat(70_000));
-    });
-    copying.fault(Rule::on(On::List).does(echo));
-    let id = copying.world().listed_ids()[2];
-    let of_details = Action::edit(|json| json[TOKEN] = json!("x".repeat(70_000)));
-    copying.fault(Rule::on(On::Customer(id)).does(of_details));
-    let ran = copying.run().await.ok();
-    ran.warned("[secret]");
-    assert!(!format!("{:?}", ran.warnings).contains(TOKEN));
-    assert!(copying.number("SELECT count(*) FROM rejected") >= 2);
-    let told = "SELECT count(*) FROM rejected WHERE why NOT LIKE '%`[secret]`%'";
-    assert_eq!(copying.number(told), 0);
+    // A short one stays in the data, which may hold it by chance, but nobody is told it either.
+    for secret in [TOKEN, "tok-5e9"] {
+        let mut copying = Copying::of(3).await;
+        let token = SecretSource::Inline(SecretString::from(secret));
+        copying.config.api.credentials = Some(Credentials::Bearer(token));
+        takes_only(&copying, secret);
+        let echo = Action::edit(move |json| {
+            json["customers"][0][secret] = json!(1);
+            json["customers"][1][secret] = json!("x".repeat(70_000));
+        });
+        copying.fault(Rule::on(On::List).does(echo));
+        let id = copying.world().listed_ids()[2];
+        let of_details = Action::edit(move |json| json[secret] = json!("x".repeat(70_000)));
+        copying.fault(Rule::on(On::Customer(id)).does(of_details));
+        let ran = copying.run().await.ok();
+        ran.warned("[secret]");
+        assert!(!format!("{:?}", ran.warnings).contains(secret));
+        assert!(copying.number("SELECT count(*) FROM rejected") >= 2);
+        let told = "SELECT count(*) FROM rejected WHERE why NOT LIKE '%`[secret]`%'";
+        assert_eq!(copying.number(told), 0);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_that_the_server_writes_into_its_data_is_kept_nowhere() {
+    is_kept_nowhere(TOKEN).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_the_server_writes_with_escapes_is_kept_nowhere() {
+    is_kept_nowhere("s\\u0061ndbox\\u002Dtoken").await;
+}
+
+/// A server that writes the token into its JSON so.
+async fn is_kept_nowhere(spelled: &'static str) {
     let shell = Shell::of(3).await;
     let written = || {
         Action::edit(|json| {
@@ -243,14 +259,22 @@ async fn a_secret_that_the_server_writes_into_its_data_is_kept_nowhere() {
             let customer = if details {
                 &mut json["name"]
             } else {
+                // Too long for what is not understood, so that it is kept aside as it came.
+                json["customers"][1]["note"] = json!(format!("{TOKEN}{}", "x".repeat(70_000)));
                 &mut json["customers"][0]["name"]
             };
             *customer = json!(format!("ACME {TOKEN}"));
         })
     };
+    let spell = || {
+        Action::rewrite(move |body| {
+            let body = String::from_utf8(body).unwrap();
+            body.replace(TOKEN, spelled).into_bytes()
+        })
+    };
     let id = shell.sandbox.world().listed_ids()[0];
-    shell.fault(Rule::on(On::List).does(written()));
-    shell.fault(Rule::on(On::Customer(id)).does(written()));
+    shell.fault(Rule::on(On::List).does(written()).does(spell()));
+    shell.fault(Rule::on(On::Customer(id)).does(written()).does(spell()));
     let ran = shell.run(&["--once", "-vv"]).await.exits(0);
     let told = ran.stderr.matches("sends the credentials back").count();
     assert_eq!(told, 1, "{}", ran.stderr);
@@ -267,7 +291,9 @@ async fn a_secret_that_the_server_writes_into_its_data_is_kept_nowhere() {
         shell.number("SELECT count(*) FROM customers WHERE name = 'ACME [secret]'"),
         1
     );
-    assert!(!holds(&contents(&shell.path("")), TOKEN));
+    assert_eq!(shell.number("SELECT count(*) FROM rejected"), 1);
+    let left = contents(&shell.path(""));
+    assert!(!holds(&left, TOKEN) && !holds(&left, spelled));
 }
 
 /// A run that ends because of this answer, in which the server says what it was shown.

@@ -182,27 +182,25 @@ async fn a_request_is_retried_within_its_budget() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_request_goes_around_the_limiter() {
-    let mut copying = Copying::of(250).await;
-    (
-        copying.config.pace.requests_per_second,
-        copying.config.pace.burst,
-    ) = (10.0, 2);
-    // One at a time, so that each arrives at the very moment at which it was let through.
-    copying.config.pace.in_flight_max = 1;
-    copying.fault(
-        Rule::on(On::Any)
-            .every(20)
-            .times(9)
-            .does(Action::status(500)),
-    );
-    let arrivals = copying.arrivals();
-    let ran = copying.run().await.ok();
-    assert_eq!(ran.report.counts.retries, 9);
-    let times = arrivals.times();
-    assert_eq!(times.len(), 4 + 250 + 9);
-    for (nth, at) in times.iter().enumerate() {
-        let second = times[nth..].iter().take_while(|it| **it < *at + seconds(1));
-        assert!(second.count() <= 2 + 10, "from request {nth} on");
+    // Those of a connection that was closed are retried without any wait but the limiter's.
+    for fault in [Action::status(500), Action::close()] {
+        let mut copying = Copying::of(250).await;
+        (
+            copying.config.pace.requests_per_second,
+            copying.config.pace.burst,
+        ) = (10.0, 2);
+        // One at a time, so that each arrives at the very moment at which it was let through.
+        copying.config.pace.in_flight_max = 1;
+        copying.fault(Rule::on(On::Any).every(4).times(60).does(fault));
+        let arrivals = copying.arrivals();
+        let ran = copying.run().await.ok();
+        assert_eq!(ran.report.counts.retries, 60);
+        let times = arrivals.times();
+        assert_eq!(times.len(), 4 + 250 + 60);
+        for (nth, at) in times.iter().enumerate() {
+            let second = times[nth..].iter().take_while(|it| **it < *at + seconds(1));
+            assert!(second.count() <= 2 + 10, "from request {nth} on");
+        }
     }
 }
 
