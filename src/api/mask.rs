@@ -103,10 +103,9 @@ fn character(json: &str) -> Option<(Option<char>, usize)> {
 fn unit(bytes: &[u8]) -> Option<u16> {
     let digits = bytes.get(..6)?.strip_prefix(br"\u")?;
     let value = |digit: &u8| char::from(*digit).to_digit(16);
-    let value = digits.iter().try_fold(0, |unit, digit| {
+    digits.iter().try_fold(0, |unit, digit| {
         Some(unit * 16 + u16::try_from(value(digit)?).ok()?)
-    });
-    value
+    })
 }
 
 #[cfg(test)]

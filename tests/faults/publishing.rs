@@ -117,7 +117,9 @@ fn damage(parent: &Path, start: Option<u64>, len: usize) {
                 // One that is still being written may be shorter.
                 let read = file.read_at(&mut bytes, at).unwrap();
                 bytes.truncate(read);
-                bytes.iter_mut().for_each(|byte| *byte ^= 0x5a);
+                for byte in &mut bytes {
+                    *byte ^= 0x5a;
+                }
                 file.write_all_at(&bytes, at).unwrap();
             }
         }
