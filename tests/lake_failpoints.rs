@@ -4,7 +4,7 @@
 #![cfg(feature = "failpoints")]
 
 #[path = "lake/world.rs"]
-#[allow(dead_code, reason = "the tests of the binary `lake` use more of it")]
+#[expect(dead_code, reason = "the tests of the binary `lake` use more of it")]
 mod world;
 
 use std::fs;

@@ -78,13 +78,11 @@ fn begins(json: &str, secret: &str) -> Option<usize> {
 /// How many bytes go to the end of the secret's own, where these begin within a character of this
 /// width: that is no secret to who reads the JSON, but one to who looks at its bytes.
 fn holds(json: &str, width: usize, secret: &str) -> Option<usize> {
-    let begins = |skipped: &usize| {
+    let own = |skipped: &usize| {
         json.get(*skipped..)
             .is_some_and(|it| it.starts_with(secret))
     };
-    (0..width)
-        .find(begins)
-        .map(|skipped| skipped + secret.len())
+    (0..width).find(own).map(|skipped| skipped + secret.len())
 }
 
 /// The first character that is spelled here, if it is one, and in how many bytes.
@@ -109,7 +107,7 @@ fn character(json: &str) -> Option<(Option<char>, usize)> {
     })
 }
 
-/// The UTF-16 code unit that `\uXXXX` is at the beginning of these bytes.
+/// The UTF-16 code unit that `\u` and four hexadecimal digits at the beginning of these bytes are.
 fn unit(bytes: &[u8]) -> Option<u16> {
     let digits = bytes.get(..6)?.strip_prefix(br"\u")?;
     let value = |digit: &u8| char::from(*digit).to_digit(16);

@@ -70,22 +70,14 @@ impl Dying {
 
     /// The points that this run has no occasion to come to.
     fn never(self) -> BTreeSet<&'static str> {
-        let made = ["mirror::create-before-rename"];
-        // Of a mirror of an older schema: `tests/faults/schemas.rs` has it die there.
-        let migrated = [
-            "mirror::migration-before-commit",
-            "mirror::migration-after-commit",
-        ];
-        let asked_for = [
-            "mirror::enqueue-before-commit",
-            "mirror::enqueue-after-commit",
-        ];
-        let others = match self {
-            Self::First => &asked_for[..],
-            Self::Later | Self::Old => &[asked_for[0], asked_for[1], made[0]],
-            Self::Full => &made,
+        let never = |point: &&str| match *point {
+            // Of a mirror of an older schema: `tests/faults/schemas.rs` has it die there.
+            "mirror::migration-before-commit" | "mirror::migration-after-commit" => true,
+            "mirror::create-before-rename" => self != Self::First,
+            "mirror::enqueue-before-commit" | "mirror::enqueue-after-commit" => self != Self::Full,
+            _ => false,
         };
-        migrated.iter().chain(others).copied().collect()
+        POINTS.into_iter().filter(never).collect()
     }
 
     /// A copy that stands where this run is to begin.

@@ -13,5 +13,5 @@ mod readers;
 mod refusals;
 mod storage;
 #[path = "../lake/world.rs"]
-#[allow(dead_code, reason = "the tests of the binary `lake` use more of it")]
+#[expect(dead_code, reason = "the tests of the binary `lake` use more of it")]
 mod world;
