@@ -3,14 +3,13 @@
 
 mod program;
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::{Field, Row};
 use program::{Program, contents, holds};
 use rustix::process::Signal;
-use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use twsync::mirror::Mirror;
 use twsync::sandbox::{Access, Action, Latency, On, Options, Rule, Sandbox, World};
 
@@ -202,7 +201,7 @@ async fn a_signal_ends_a_run_cleanly_and_the_next_goes_on() {
 #[tokio::test]
 async fn a_second_signal_is_obeyed_at_once() {
     let sandbox = sandbox().await;
-    let never = Arc::new(Notify::new());
+    let never = CancellationToken::new();
     sandbox
         .faults()
         .add(Rule::on(On::Detail).does(Action::hold(never)));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use support::{Copying, within};
-use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use twsync::report::Grade;
 use twsync::sandbox::{Action, Items, On, Order, Place, Rule, World};
 
@@ -211,8 +211,8 @@ async fn pages_are_in_flight_together_wherever_the_proof_allows_it() {
     copying.config.api.request_timeout = Duration::from_hours(1);
     // In a first run page 1 is alone; later, where arrivals are wont to be, so is the last.
     for (alone, together) in [(1, 8), (2, 7)] {
-        let all_there = Arc::new(Notify::new());
-        let wait = Action::hold(Arc::clone(&all_there));
+        let all_there = CancellationToken::new();
+        let wait = Action::hold(all_there.clone());
         let rule = Rule::on(On::List).from_nth(alone + 1).times(together);
         let fault = copying.fault(rule.does(wait));
         let requests = copying.sandbox.requests();
@@ -220,7 +220,7 @@ async fn pages_are_in_flight_together_wherever_the_proof_allows_it() {
         let answer = async {
             let reached = tokio::time::timeout(Duration::from_mins(1), requests.reached(until));
             reached.await.expect("all of them in the air");
-            (0..together).for_each(|_| all_there.notify_one());
+            all_there.cancel();
         };
         let (ran, ()) = tokio::join!(copying.run(), answer);
         assert_eq!(ran.ok().report.grade, Some(Grade::Complete));

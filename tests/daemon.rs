@@ -8,7 +8,6 @@ mod support;
 
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -17,7 +16,7 @@ use rusqlite::{Connection, OpenFlags};
 use rustix::process::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use twsync::sandbox::{Action, On, Options, Rule, Sandbox, World};
 
 const EVERY_SECOND: &str = "* * * * * *";
@@ -136,10 +135,10 @@ async fn it_runs_on_its_schedule_one_run_at_a_time() {
 async fn a_time_that_comes_during_a_run_is_served_once_after_it() {
     let sandbox = sandbox().await;
     let program = daemon(&sandbox, EVERY_SECOND);
-    let go_on = Arc::new(Notify::new());
+    let go_on = CancellationToken::new();
     let hold = Rule::on(On::Page(1))
         .times(1)
-        .does(Action::hold(Arc::clone(&go_on)));
+        .does(Action::hold(go_on.clone()));
     sandbox.faults().add(hold);
     let mut manager = Manager::new(&program);
     let program = program.env("NOTIFY_SOCKET", &manager.address);
@@ -150,7 +149,7 @@ async fn a_time_that_comes_during_a_run_is_served_once_after_it() {
         manager.hears("WATCHDOG=1").await;
     }
     assert_eq!(sandbox.requests().total(), 1, "one run, and it is held");
-    go_on.notify_one();
+    go_on.cancel();
     running.says("run ended").await;
     assert_eq!(running.heard("run begins"), 1, "never two at once");
     running.says("run begins").await;
@@ -161,16 +160,16 @@ async fn a_time_that_comes_during_a_run_is_served_once_after_it() {
 async fn a_run_under_way_ends_cleanly_and_the_next_daemon_goes_on() {
     let sandbox = sandbox().await;
     let program = daemon(&sandbox, NEVER_SOON);
-    let go_on = Arc::new(Notify::new());
+    let go_on = CancellationToken::new();
     let hold = Rule::on(On::Detail)
         .nth(50)
-        .does(Action::hold(Arc::clone(&go_on)));
+        .does(Action::hold(go_on.clone()));
     sandbox.faults().add(hold);
     let mut running = program.start(&[]);
     sandbox.requests().reached(54).await;
     running.signal(Signal::TERM);
     running.says("told to stop").await;
-    go_on.notify_one();
+    go_on.cancel();
     let told = Instant::now();
     running.ends().await.exits(0);
     assert!(

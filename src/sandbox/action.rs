@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::encoding::Encoding;
@@ -27,7 +27,7 @@ pub(super) enum Kind {
     Before(Call),
     After(Call),
     Wait(Duration),
-    Hold(Arc<Notify>),
+    Hold(CancellationToken),
     Hang,
     Answer(Canned),
     RowsOf(u64),
@@ -93,8 +93,8 @@ impl Action {
         Self(Kind::Wait(wait))
     }
 
-    /// Holds the request until the test calls `notify_one` for it, which it may have done before.
-    pub fn hold(until: Arc<Notify>) -> Self {
+    /// Holds each request until the token is cancelled, which it may have been before.
+    pub fn hold(until: CancellationToken) -> Self {
         Self(Kind::Hold(until))
     }
 

@@ -19,7 +19,7 @@ impl Strike {
                 Kind::Before(call) => call(target),
                 // The fault that was asked for: an answer that is late.
                 Kind::Wait(wait) => tokio::time::sleep(*wait).await,
-                Kind::Hold(until) => until.notified().await,
+                Kind::Hold(until) => until.cancelled().await,
                 Kind::Hang => std::future::pending().await,
                 _ => {}
             }

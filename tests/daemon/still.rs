@@ -9,9 +9,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 use twsync::daemon;
 use twsync::report::{Exit, Live};
 use twsync::sandbox::{Action, On, Rule};
@@ -56,10 +56,10 @@ async fn stop(copying: &Copying, daemon: JoinHandle<Result<Exit, daemon::Error>>
 }
 
 /// Holds the first page of the first run until the test lets go.
-fn hold(copying: &Copying) -> Arc<Notify> {
-    let go_on = Arc::new(Notify::new());
+fn hold(copying: &Copying) -> CancellationToken {
+    let go_on = CancellationToken::new();
     let held = Rule::on(On::Page(1)).times(1);
-    copying.fault(held.does(Action::hold(Arc::clone(&go_on))));
+    copying.fault(held.does(Action::hold(go_on.clone())));
     go_on
 }
 
@@ -102,7 +102,7 @@ async fn nobody_vouches_for_a_run_that_hangs() {
     assert!(vouched <= 1, "{vouched} times in the time of three beats");
     assert_eq!(copying.requests(), (1, 0), "it hangs");
     assert!(health(page).await.starts_with("HTTP/1.1 200 "), "it lives");
-    go_on.notify_one();
+    go_on.cancel();
     manager.hears("STATUS=next run at").await;
     manager.hears("WATCHDOG=1").await;
     stop(&copying, daemon).await;
@@ -167,7 +167,7 @@ async fn a_time_that_comes_during_a_run_is_served_once_after_it() {
         manager.hears("WATCHDOG=1").await;
     }
     assert_eq!(copying.requests(), (1, 0), "one run, and it is held");
-    go_on.notify_one();
+    go_on.cancel();
     manager.hears("STATUS=next run at").await;
     manager.hears("STATUS=syncing").await;
     manager

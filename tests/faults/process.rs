@@ -3,11 +3,10 @@
 use std::fs;
 use std::io::{PipeReader, PipeWriter, Write, pipe};
 use std::process::Stdio;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use twsync::sandbox::{Action, On, Rule};
 
 use crate::program::Running;
@@ -16,15 +15,15 @@ use crate::shell::{Shell, ended};
 /// Stops a run while pages are in the air, and lets them land.
 async fn stops_in_good_order(signal: Signal) {
     let shell = Shell::of(450).await;
-    let landing = Arc::new(Notify::new());
-    shell.fault(Rule::on(On::Page(3)).does(Action::hold(Arc::clone(&landing))));
+    let landing = CancellationToken::new();
+    shell.fault(Rule::on(On::Page(3)).does(Action::hold(landing.clone())));
     let mut once = shell.start(&["--once"]);
     let requests = shell.sandbox.requests();
     requests.reached(5).await;
     once.signal(signal);
     once.says("told to stop").await;
     let told = Instant::now();
-    landing.notify_one();
+    landing.cancel();
     once.ends().await.exits(75);
     assert!(
         told.elapsed() < Duration::from_secs(5),

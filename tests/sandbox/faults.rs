@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use twsync::sandbox::{Action, Dialect, Encoding, On, Options, Place, Rule, TOKEN, World};
 
 use super::front::{Front, ids, unpacked};
@@ -386,14 +386,13 @@ async fn a_test_can_change_the_world_before_or_after_an_answer_is_made() {
 
 #[tokio::test]
 async fn a_request_can_be_held_until_the_test_lets_it_go() {
-    let gate = Arc::new(Notify::new());
+    let gate = CancellationToken::new();
     let front = struck(Action::hold(gate.clone())).await;
     let requests = front.sandbox.requests();
     let release = async {
         requests.reached(2).await;
         assert_eq!((requests.in_flight(), requests.statuses().len()), (2, 0));
-        gate.notify_one();
-        gate.notify_one();
+        gate.cancel();
     };
     let (one, other, ()) = tokio::join!(front.get(LIST), front.get(LIST), release);
     assert_eq!((one.status().as_u16(), other.status().as_u16()), (200, 200));
