@@ -255,7 +255,7 @@ async fn customers_changed_behind_the_mirrors_back_are_named_and_can_be_asked_fo
         .exits(74)
         .json();
     let named = format!(
-        "3 customers that differ from their open version: {}",
+        "3 versions that another program has changed: {}",
         ids.join(", ")
     );
     assert_eq!(of_mirror(&said, "mirror"), named);
@@ -264,7 +264,16 @@ async fn customers_changed_behind_the_mirrors_back_are_named_and_can_be_asked_fo
 
     let mut refresh = vec!["refresh"];
     refresh.extend(ids.iter().map(String::as_str));
-    program.run(&refresh).await.exits(0);
+    let mirror = Connection::open(program.path("data/mirror.db")).expect("a mirror");
+    let versions = || {
+        let count = "SELECT count(*) FROM customer_versions";
+        mirror.query_row(count, [], |row| row.get::<_, i64>(0))
+    };
+    let before = versions();
+    let mended = program.run(&refresh).await.exits(0);
+    let word = "another program had changed customers in the mirror";
+    assert!(mended.stderr.contains(word), "{}", mended.stderr);
+    assert_eq!(versions(), before, "no change is made up");
     program.run(&["verify"]).await.exits(0);
 
     let ids = change("1, 2, 3, 4, 5, 6, 7");

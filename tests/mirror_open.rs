@@ -12,7 +12,7 @@ use mirror_world::{World, id, summary};
 use rusqlite::Connection;
 use tempfile::TempDir;
 use twsync::mirror::{Error, Mirror, Reader, Verdict};
-use twsync::report::Exit;
+use twsync::report::{Exit, RunId};
 
 const FIRST_SCHEMA: &str = include_str!("../src/mirror/migrations/001-promised.sql");
 
@@ -71,6 +71,23 @@ fn an_older_schema_is_put_aside_and_migrated() {
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .unwrap();
     assert_eq!((rows, schema), (1, 1));
+}
+
+#[test]
+fn an_older_mirror_that_lacks_a_version_is_damaged_and_stays_as_it_was() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("mirror.db");
+    older(&path);
+    let version = "DELETE FROM versions";
+    Connection::open(&path)
+        .unwrap()
+        .execute(version, [])
+        .unwrap();
+    let error = Mirror::open(&path).err().unwrap();
+    assert!(matches!(error, Error::Damaged { .. }), "{error}");
+    assert_eq!(error.exit(), Exit::Damaged);
+    let error = Reader::open(&path).err().unwrap();
+    assert!(matches!(error, Error::Older { found: 1, .. }), "{error}");
 }
 
 #[test]
@@ -220,6 +237,13 @@ fn older(path: &Path) {
             "INSERT INTO customers (row, id, absent, first_seen_at, changed_at)
              VALUES (7, ?1, 0, '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z')",
             [id(1).to_string()],
+        )
+        .unwrap();
+    connection
+        .execute(
+            "INSERT INTO versions (row, valid_from, op, run_id, absent)
+             VALUES (7, '2026-01-01T00:00:00.000000Z', 'baseline', ?1, 0)",
+            [RunId::after(None).to_string()],
         )
         .unwrap();
 }

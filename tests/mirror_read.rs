@@ -196,23 +196,29 @@ fn who_reads_can_stop() {
 fn what_is_wrong_with_a_mirror_is_named() {
     for (damage, word) in [
         (
-            "UPDATE kept SET name = 'another' WHERE row = 1",
-            "differ from their open version",
+            "UPDATE ended SET valid_to = '2999-01-01T00:00:00.000000Z' WHERE row = 1",
+            "end where the next one begins",
+        ),
+        ("DELETE FROM ended WHERE row = 1", "first"),
+        (
+            "UPDATE kept SET name = 'another' WHERE row = 3",
+            "1 versions that another program has changed",
         ),
         (
-            "UPDATE versions SET valid_to = '2999-01-01T00:00:00.000000Z' WHERE row = 1",
-            "exactly one open version",
+            "UPDATE ended SET run_id = (SELECT max(id) FROM runs) || 'x' WHERE row = 2",
+            "1 versions that another program has changed",
         ),
         (
             "UPDATE kept SET deleted_at = changed_at WHERE row = 1",
             "deleted",
         ),
-        ("UPDATE versions SET op = 'update' WHERE row = 1", "first"),
+        ("UPDATE ended SET op = 'update' WHERE row = 1", "first"),
+        ("UPDATE kept SET op = 'insert' WHERE row = 1", "first"),
         ("UPDATE memory SET next_row = 2", "given twice"),
-        ("DELETE FROM kept WHERE row = 2", "belong to nothing"),
+        ("DELETE FROM kept WHERE row = 1", "belong to nothing"),
         ("UPDATE ids SET row = 9 WHERE row = 2", "not theirs"),
     ] {
-        let world = World::with_customers(3);
+        let world = world_with_history();
         let outside = rusqlite::Connection::open(world.path()).unwrap();
         outside.pragma_update(None, "foreign_keys", false).unwrap();
         outside.execute(damage, []).unwrap();

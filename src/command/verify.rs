@@ -75,9 +75,9 @@ fn next(findings: &[Found]) -> Vec<&'static str> {
 }
 
 const MIRROR_FIRST: [&str; 3] = [
-    "Keep a copy of the mirror as it is. Customers that differ from their open version are asked for \
-     again by `twsync refresh ID…`, or all customers by `twsync --once --full`: what the server says is \
-     then right in both, and stands in the history as a change.",
+    "Keep a copy of the mirror as it is. Customers that another program has changed are asked for \
+     again by `twsync refresh ID…`, or all customers by `twsync --once --full`: what is kept of them is then \
+     what the server says. A version that ended can't be asked for.",
     "For anything else, or where that does not help, bring back a backup of the mirror.",
     "Where there is none, move mirror and lake away (keep them: they hold the history) and run \
      `twsync --once`: all customers are copied anew, and history begins on that day.",

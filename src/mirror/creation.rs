@@ -52,14 +52,11 @@ macro_rules! select {
 /// The customer alone.
 pub(super) const CUSTOMER: Select = select!("row", customer_columns!(), " FROM kept");
 
-/// The customer, and what its open version says beyond it: a version repeats the customer's fields.
-/// The versions lead, as they are searched by two columns and the customers by a number alone.
+/// The customer, and what the version that holds of it says beyond it.
 pub(super) const WITH_VERSION: Select = select!(
-    "of_row",
+    "row",
     customer_columns!(),
-    ", op, not_before, run_id
-     FROM (SELECT row AS of_row, valid_from, op, not_before, run_id FROM versions)
-     CROSS JOIN kept ON row = of_row AND changed_at = valid_from"
+    ", op, not_before, run_id FROM kept"
 );
 
 /// Gives every customer to `each`, by `created_at`, then `id`.

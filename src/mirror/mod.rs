@@ -17,6 +17,9 @@
 //! A customer has a row number from the moment it is first listed, and keeps it for ever. Sets of
 //! customers are bitmaps over row numbers, so that a million of them fit in a hundred kilobytes.
 //!
+//! The version that holds of a customer is the customer's own row; only versions that ended have rows of
+//! their own ([`versions`]). Each is sealed, so that a change by another program shows ([`seal`]).
+//!
 //! What is decided elsewhere: which customers are new, changed or missing, and what an answer of the
 //! server means. The mirror is told; it keeps, and it keeps the history without gaps.
 
@@ -41,6 +44,7 @@ mod rejected;
 mod row;
 mod rows;
 mod runs;
+mod seal;
 mod settle;
 mod time;
 mod versions;
@@ -72,7 +76,7 @@ pub use queue::{QueueKey, Queued, Reason};
 pub use read::{Reader, Snapshot, Standing};
 pub use rejected::KeptRejected;
 pub use rows::{CustomerOrder, CustomerRow, Presence, VersionOrder, VersionRow};
-pub use settle::{Effect, Settled, Settlement};
+pub use settle::{Effect, Nature, Settled, Settlement};
 pub use versions::{Op, Version};
 
 /// The one writer of a mirror. While it lives, no other process can open the mirror for writing.
@@ -132,7 +136,7 @@ impl Mirror {
             connection.busy_timeout(CHECKPOINT_WAIT_MAX)?;
             let blocked =
                 connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
-            open::settle_in(connection)?;
+            connection.busy_timeout(open::BUSY_MAX)?;
             blocked
         })?;
         let wal_bytes = match fs::metadata(&wal) {

@@ -10,12 +10,12 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, MAIN_DB, OpenFlags};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 
 use super::header::Header;
 use super::lock::{Lock, beside};
-use super::{Error, Mirror, read};
+use super::{Error, Mirror, read, seal};
 
 /// What brings an empty database to the newest schema, a step a schema.
 const MIGRATIONS: [&str; SCHEMA as usize] = [
@@ -25,13 +25,14 @@ const MIGRATIONS: [&str; SCHEMA as usize] = [
     include_str!("migrations/004-asked-in-vain.sql"),
     include_str!("migrations/005-departures.sql"),
     include_str!("migrations/006-ends.sql"),
+    include_str!("migrations/007-ended.sql"),
 ];
 
 /// The newest schema that this program knows.
-pub(super) const SCHEMA: u32 = 6;
+pub(super) const SCHEMA: u32 = 7;
 
 /// How long a statement waits for another program's lock.
-const BUSY_MAX: Duration = Duration::from_secs(10);
+pub(super) const BUSY_MAX: Duration = Duration::from_secs(10);
 
 /// The log is folded back when it has grown to this many pages (32 MiB): a backfill then rewrites
 /// the pages of its indexes once for many transactions, not once for each few.
@@ -70,6 +71,7 @@ pub(super) fn writer(path: &Path) -> Result<Mirror, Error> {
 /// Prepares a connection that reads for what this crate's statements expect.
 pub(super) fn settle_in(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    seal::install(connection)?;
     connection.busy_timeout(BUSY_MAX)
 }
 
@@ -110,6 +112,7 @@ fn create(path: &Path) -> Result<(), Error> {
     let sql = |error| Error::sql(&unfinished, error);
     new_file(&unfinished).map_err(io)?;
     let mut connection = Connection::open(&unfinished).map_err(sql)?;
+    seal::install(&connection).map_err(sql)?;
     to_latest(&unfinished, &mut connection)?;
     connection.close().map_err(|(_, error)| sql(error))?;
     fail::fail_point!("mirror::create-before-rename");
@@ -209,12 +212,23 @@ fn to_latest(path: &Path, connection: &mut Connection) -> Result<(), Error> {
     Migrations::new(MIGRATIONS.map(M::up).to_vec())
         .to_latest(connection)
         .map_err(|error| match error {
+            // What an older schema could hold and this one can't was put there by nobody of ours.
+            rusqlite_migration::Error::RusqliteError { err, .. } if breaks_a_rule(&err) => {
+                Error::Damaged {
+                    path: path.to_owned(),
+                    what: err.to_string(),
+                }
+            }
             rusqlite_migration::Error::RusqliteError { err, .. } => Error::sql(path, err),
             other => Error::Damaged {
                 path: path.to_owned(),
                 what: other.to_string(),
             },
         })
+}
+
+fn breaks_a_rule(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
 }
 
 /// Copies the mirror to `<mirror>.schema-<schema>`, whole or not at all.

@@ -169,8 +169,8 @@ impl Snapshot<'_> {
         rows::customers(&self.transaction, self.path, order, each)
     }
 
-    /// Gives every customer to `each` together with its open version, by `created_at` (those without
-    /// first), then `id`. The version's `extra` is the customer's.
+    /// Gives every customer to `each` together with the version that holds of it, by `created_at` (those
+    /// without first), then `id`.
     pub fn latest<E: From<Error>>(
         &self,
         each: impl FnMut(&CustomerRow<'_>, &VersionRow<'_>) -> Result<(), E>,
@@ -269,7 +269,7 @@ impl Snapshot<'_> {
     }
 
     /// What is wrong with the mirror: pages that contradict each other, histories with gaps or
-    /// overlaps, rows that differ from their open version. Empty where it is whole.
+    /// overlaps, versions that another program has changed. Empty where it is whole.
     pub fn faults(&self) -> Result<Vec<String>, Error> {
         self.ask(check::faults)
     }
@@ -293,13 +293,13 @@ fn standing(connection: &Connection) -> rusqlite::Result<Standing> {
             "SELECT count(*) FROM kept
              WHERE deleted_at IS NULL AND detail_verified_at IS NULL",
         )?,
-        versions: count("SELECT count(*) FROM versions")?,
+        versions: count("SELECT (SELECT count(*) FROM kept) + (SELECT count(*) FROM ended)")?,
         rejected: count("SELECT count(*) FROM rejected")?,
         queued: queue::lengths(connection)?,
         held: runs::held(connection)?,
         oldest_verified_at: due::oldest_verified_at(connection)?,
         newest_version_at: connection
-            .prepare_cached("SELECT max(valid_from) FROM versions")?
+            .prepare_cached("SELECT max(changed_at) FROM kept")?
             .query_row([], |row| time_at(row, 0))?,
         reverified: count("SELECT coalesce(sum(reverified), 0) FROM runs")?,
         reverified_changed: count("SELECT coalesce(sum(reverified_changed), 0) FROM runs")?,

@@ -151,7 +151,7 @@ pub(super) fn customers<E: From<Error>>(
 }
 
 /// Gives every customer to `each`, by `created_at` (those without first), then `id`, together with
-/// its open version.
+/// the version that holds of it.
 pub(super) fn latest<E: From<Error>>(
     connection: &Connection,
     path: &Path,
@@ -173,8 +173,8 @@ pub(super) fn ended<E: From<Error>>(
     let sql = concat!(
         "SELECT id, ",
         version_columns!("now"),
-        " FROM versions AS now CROSS JOIN kept USING (row)
-          WHERE now.valid_to IS NOT NULL ORDER BY now.row, now.valid_from"
+        " FROM ended AS now CROSS JOIN kept USING (row)
+          ORDER BY now.row, now.valid_from"
     );
     stream(connection, path, sql, &[], |row| {
         Ok(each(&VersionRow::read(row, 1)?))
@@ -182,6 +182,9 @@ pub(super) fn ended<E: From<Error>>(
 }
 
 /// Gives every version to `each`.
+///
+/// What is sorted by must be among the columns: so `SQLite` merges both parts of `versions`, each of which
+/// is in order already.
 pub(super) fn versions<E: From<Error>>(
     connection: &Connection,
     path: &Path,
@@ -190,22 +193,20 @@ pub(super) fn versions<E: From<Error>>(
 ) -> Result<(), E> {
     let sql = match order {
         VersionOrder::Row => concat!(
-            "SELECT id, ",
+            "SELECT now.id, ",
             version_columns!("now"),
-            " FROM versions AS now CROSS JOIN kept USING (row)
-              ORDER BY now.row, now.valid_from"
+            ", now.row FROM versions AS now ORDER BY now.row, now.valid_from"
         ),
         VersionOrder::Customer => concat!(
-            "SELECT id, ",
+            "SELECT ids.id, ",
             version_columns!("now"),
-            " FROM ids CROSS JOIN versions AS now USING (row)
-              ORDER BY id, now.valid_from"
+            " FROM ids CROSS JOIN versions AS now ON now.row = ids.row
+              ORDER BY ids.id, now.valid_from"
         ),
         VersionOrder::Time => concat!(
-            "SELECT id, ",
+            "SELECT now.id, ",
             version_columns!("now"),
-            " FROM versions AS now CROSS JOIN kept USING (row)
-              ORDER BY now.valid_from, now.row"
+            ", now.row FROM versions AS now ORDER BY now.valid_from, now.row"
         ),
     };
     stream(connection, path, sql, &[], |row| {
@@ -220,10 +221,10 @@ pub(super) fn versions_with_presence<E: From<Error>>(
     mut each: impl FnMut(&VersionRow<'_>, Presence) -> Result<(), E>,
 ) -> Result<(), E> {
     let sql = concat!(
-        "SELECT id, ",
+        "SELECT now.id, ",
         version_columns!("now"),
-        ", first_seen_at, detail_verified_at, unlisted_since
-          FROM versions AS now CROSS JOIN kept USING (row)
+        ", first_seen_at, detail_verified_at, unlisted_since, now.row
+          FROM versions AS now CROSS JOIN kept ON kept.row = now.row
           ORDER BY now.row, now.valid_from"
     );
     let first = 1 + VERSION_COLUMNS;
@@ -245,12 +246,12 @@ pub(super) fn changes<E: From<Error>>(
     mut each: impl FnMut(&VersionRow<'_>, Option<&VersionRow<'_>>) -> Result<(), E>,
 ) -> Result<(), E> {
     let sql = concat!(
-        "SELECT id, ",
+        "SELECT now.id, ",
         version_columns!("now"),
         ", ",
         version_columns!("before"),
-        " FROM versions AS now CROSS JOIN kept USING (row)
-          LEFT JOIN versions AS before
+        ", now.row FROM versions AS now
+          LEFT JOIN ended AS before
              ON now.op NOT IN ('baseline', 'insert')
                 AND before.row = now.row AND before.valid_to = now.valid_from
           WHERE now.valid_from >= ?1 AND now.valid_from < ?2
@@ -312,7 +313,7 @@ impl<'row> CustomerRow<'row> {
 }
 
 impl<'row> VersionRow<'row> {
-    /// The open version of `customer`, whose own columns (op, `not_before`, run) begin at `first`.
+    /// The version of `customer` that holds, whose own columns (op, `not_before`, run) begin at `first`.
     fn open(
         customer: &CustomerRow<'row>,
         row: &'row Row<'_>,

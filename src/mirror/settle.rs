@@ -13,7 +13,7 @@ use crate::report::RunId;
 
 use super::customers::{self, Kept};
 use super::queue::{self, Entry, Reason};
-use super::versions::{self, NewVersion, Op};
+use super::versions::{self, Op};
 use super::{due, ledger, memory, rejected};
 
 /// One customer that was asked for, and what came of it.
@@ -72,16 +72,27 @@ pub struct Effect {
     pub row: u32,
     /// The version that was written; none where no declared field changed.
     pub version: Option<Op>,
-    /// It came and went between two looks: the version before that was written with it, and is its
-    /// first.
-    pub is_first_too: bool,
-    /// What changed is in no row of the list.
-    pub is_hidden: bool,
+    /// What is to be said of that.
+    pub nature: Nature,
     /// Why it was queued, where it was.
     pub was_queued: Option<Reason>,
     /// It is still queued: to be asked again next run, or because the list has shown something
     /// newer after these details were asked for.
     pub still_queued: bool,
+}
+
+/// What is to be said of what settling one customer did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nature {
+    /// Nothing.
+    Plain,
+    /// It came and went between two looks: the version before the one that was written was written with
+    /// it, and is its first.
+    FirstAndLast,
+    /// What changed is in no row of the list.
+    Hidden,
+    /// Another program had changed the customer; it is again as the server says.
+    Mended,
 }
 
 /// Takes in what came of a group of customers, and enters those that were found as one sighting.
@@ -137,9 +148,6 @@ struct Before {
     queued: Option<Entry>,
 }
 
-/// A version's op and its `not_before`.
-type Change = (Op, Option<Timestamp>);
-
 impl<'t> Settling<'t> {
     fn begin(connection: &'t Connection, run: RunId) -> rusqlite::Result<Self> {
         let memory = memory::read(connection)?;
@@ -174,6 +182,8 @@ impl<'t> Settling<'t> {
         let was_queued = before.queued.as_ref().map(|queued| queued.reason);
         let newest = before.holds_newest(interval);
         let is_hidden = before.hides_from_the_list(&outcome);
+        let is_found = matches!(outcome, Settlement::Found(_) | Settlement::Unlisted(_));
+        let is_mended = is_found && before.is_unsound();
         let (version, answered) = match outcome {
             Settlement::Found(customer) => (self.found(&before, *customer, newest, false)?, true),
             Settlement::Unlisted(customer) => (self.found(&before, *customer, newest, true)?, true),
@@ -197,8 +207,12 @@ impl<'t> Settling<'t> {
         Ok(Effect {
             row,
             version,
-            is_first_too: version == Some(Op::Delete) && before.kept.is_none(),
-            is_hidden: is_hidden && version == Some(Op::Update),
+            nature: match version {
+                Some(Op::Delete) if before.kept.is_none() => Nature::FirstAndLast,
+                Some(Op::Update) if is_hidden => Nature::Hidden,
+                None if is_mended => Nature::Mended,
+                _ => Nature::Plain,
+            },
             was_queued,
             still_queued,
         })
@@ -212,7 +226,7 @@ impl<'t> Settling<'t> {
         newest: bool,
         unlisted: bool,
     ) -> rusqlite::Result<Option<Op>> {
-        let (mut kept, change) = self.turn(before, customer);
+        let mut kept = self.turn(before, customer);
         kept.detail_verified_at = Some(before.at);
         if unlisted {
             kept.unlisted_since = kept.unlisted_since.or(Some(before.at));
@@ -225,7 +239,7 @@ impl<'t> Settling<'t> {
         {
             kept.listed_fingerprint = Some(listed.fingerprint);
         }
-        self.write(before.kept.is_some(), &kept, change)
+        self.write(before.kept.as_ref(), &kept)
     }
 
     /// All that there is of it is what the list says, where the list said anything. Against a
@@ -244,11 +258,11 @@ impl<'t> Settling<'t> {
             return Ok(None);
         }
         let customer = with_summary(kept.map(|kept| &kept.customer), &listed.customer);
-        let (kept, change) = self.turn(before, customer);
-        if change.is_none() {
+        let kept = self.turn(before, customer);
+        if !begins_a_version(before.kept.as_ref(), &kept) {
             return Ok(None);
         }
-        self.write(before.kept.is_some(), &kept, change)
+        self.write(before.kept.as_ref(), &kept)
     }
 
     /// It is gone. One that a list showed and nobody ever kept has lived all the same: it gets its
@@ -259,7 +273,7 @@ impl<'t> Settling<'t> {
         not_before: Option<Timestamp>,
     ) -> rusqlite::Result<Option<Op>> {
         let not_before = not_before.filter(|_| before.kept.is_some());
-        let mut kept = match (&before.kept, &before.queued) {
+        let last = match (&before.kept, &before.queued) {
             (Some(kept), _) if kept.deleted_at.is_some() => return Ok(None),
             (Some(kept), _) => kept.clone(),
             (
@@ -270,92 +284,105 @@ impl<'t> Settling<'t> {
                     ..
                 }),
             ) => {
-                let (mut kept, change) = self.turn(before, listed.customer.clone());
+                let mut kept = self.turn(before, listed.customer.clone());
                 kept.changed_at = *queued_at;
-                self.write(false, &kept, change)?;
+                self.write(None, &kept)?;
                 kept
             }
             (None, _) => return Ok(None),
         };
-        let verified = last_verified(&kept).max(kept.changed_at);
+        let verified = last_verified(&last).max(last.changed_at);
         // Who was asked for in vain since may have been missing then.
         let queued_in_vain = before.queued.as_ref().is_some_and(|it| it.asked_in_vain);
         let in_vain =
             queued_in_vain || due::was_asked_in_vain(self.connection, before.row, verified)?;
         let seen = not_before.filter(|_| !in_vain);
         let not_before = seen.map_or(verified, |seen| seen.max(verified));
-        kept.changed_at = versions::later(kept.changed_at, before.at);
-        kept.deleted_at = Some(kept.changed_at);
-        kept.unlisted_since = None;
-        self.write(true, &kept, Some((Op::Delete, Some(not_before))))
+        let changed_at = versions::later(last.changed_at, before.at);
+        let gone = Kept {
+            changed_at,
+            op: Op::Delete,
+            not_before: Some(not_before),
+            run: self.run,
+            deleted_at: Some(changed_at),
+            unlisted_since: None,
+            ..last.clone()
+        };
+        self.write(Some(&last), &gone)
     }
 
-    /// The customer with these fields, alive, and which version that makes.
-    fn turn(&self, before: &Before, customer: Customer) -> (Kept, Option<Change>) {
+    /// The customer with these fields, alive: in the version that holds, or in a new one. What another
+    /// program has changed is put right where it stands: no change of the customer's is known of.
+    fn turn(&self, before: &Before, customer: Customer) -> Kept {
         let queued = before.queued.as_ref();
         let absent_until = queued.map_or(self.last_complete_as_of, |queued| queued.absent_until);
         let Some(kept) = &before.kept else {
-            let kept = Kept {
+            let not_before = absent_until.filter(|_| self.first == Op::Insert);
+            return Kept {
                 row: before.row,
                 customer,
                 first_seen_at: queued.map_or(before.at, |queued| queued.queued_at),
                 changed_at: before.at,
+                op: self.first,
+                not_before,
+                run: self.run,
                 detail_verified_at: None,
                 unlisted_since: None,
                 deleted_at: None,
                 listed_fingerprint: None,
+                is_sound: true,
             };
-            let not_before = absent_until.filter(|_| self.first == Op::Insert);
-            return (kept, Some((self.first, not_before)));
         };
-        let op = if kept.deleted_at.is_some() {
-            Some((Op::Undelete, absent_until))
-        } else if !versions::same_fields(&kept.customer, &customer) {
-            Some((Op::Update, Some(last_verified(kept))))
+        let (op, verified) = if kept.deleted_at.is_some() {
+            (Op::Undelete, absent_until)
+        } else if kept.is_sound && !versions::same_fields(&kept.customer, &customer) {
+            (Op::Update, Some(last_verified(kept)))
         } else {
-            None
+            return Kept {
+                customer,
+                ..kept.clone()
+            };
         };
-        let change =
-            op.map(|(op, at)| (op, Some(at.unwrap_or(kept.changed_at).max(kept.changed_at))));
-        let mut next = Kept {
+        let changed_at = versions::later(kept.changed_at, before.at);
+        let not_before = verified.unwrap_or(kept.changed_at).max(kept.changed_at);
+        Kept {
             customer,
+            changed_at,
+            op,
+            not_before: Some(not_before),
+            run: self.run,
             deleted_at: None,
             ..kept.clone()
-        };
-        if change.is_some() {
-            next.changed_at = versions::later(kept.changed_at, before.at);
         }
-        (next, change)
     }
 
-    fn write(
-        &self,
-        exists: bool,
-        kept: &Kept,
-        change: Option<Change>,
-    ) -> rusqlite::Result<Option<Op>> {
-        if exists {
-            customers::update(self.connection, kept)?;
-        } else {
+    /// Puts the customer in the place of what was kept of it, whose version ends where a new one
+    /// begins. Answers what happened to begin a new one.
+    fn write(&self, before: Option<&Kept>, kept: &Kept) -> rusqlite::Result<Option<Op>> {
+        let is_new_version = begins_a_version(before, kept);
+        if before.is_none() {
             customers::insert(self.connection, kept)?;
+        } else {
+            if is_new_version {
+                versions::end(self.connection, kept.row, kept.changed_at)?;
+            }
+            customers::update(self.connection, kept)?;
         }
-        let Some((op, not_before)) = change else {
-            return Ok(None);
-        };
-        let version = NewVersion {
-            row: kept.row,
-            customer: &kept.customer,
-            op,
-            valid_from: kept.changed_at,
-            not_before,
-            run: self.run,
-        };
-        versions::append(self.connection, &version)?;
-        Ok(Some(op))
+        Ok(is_new_version.then_some(kept.op))
     }
 }
 
+fn begins_a_version(before: Option<&Kept>, kept: &Kept) -> bool {
+    before.is_none_or(|before| before.changed_at != kept.changed_at)
+}
+
 impl Before {
+    /// Whether it lives, and another program has changed what is kept of it.
+    fn is_unsound(&self) -> bool {
+        let kept = self.kept.as_ref();
+        kept.is_some_and(|kept| kept.deleted_at.is_none() && !kept.is_sound)
+    }
+
     /// Whether all that these details show of the list's own fields is what is kept of them.
     fn hides_from_the_list(&self, outcome: &Settlement) -> bool {
         let (Some(kept), Settlement::Found(found)) = (&self.kept, outcome) else {

@@ -1,15 +1,16 @@
-//! The history of a customer: versions that follow each other without gap or overlap, of which
-//! exactly one is open.
+//! The history of a customer: versions that follow each other without gap or overlap.
+//!
+//! The one that holds is the customer's own row, so that the two can't differ; the others are in
+//! `ended`. The view `versions` has them all.
 
 use jiff::{SignedDuration, Timestamp};
 use roaring::RoaringBitmap;
-use rusqlite::types::ToSql;
-use rusqlite::{Connection, params, params_from_iter};
+use rusqlite::{Connection, params};
 
 use crate::customer::{Customer, CustomerId, Field};
 use crate::report::RunId;
 
-use super::row::{At, FIELDS, customer, field_columns, fields, time_at};
+use super::row::{At, FIELDS, customer, field_columns, time_at};
 
 /// What a version says happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,17 +57,6 @@ pub struct Version {
     pub run: RunId,
 }
 
-/// A version that is to be written.
-pub(super) struct NewVersion<'c> {
-    pub row: u32,
-    pub customer: &'c Customer,
-    pub op: Op,
-    /// After the `valid_from` of the version before: [`later`] sees to it.
-    pub valid_from: Timestamp,
-    pub not_before: Option<Timestamp>,
-    pub run: RunId,
-}
-
 /// When a version begins whose change was seen at `at`, where the version before began at
 /// `previous`. A clock that was set back makes it begin a microsecond after that, so that
 /// history never runs backwards.
@@ -75,35 +65,18 @@ pub(super) fn later(previous: Timestamp, at: Timestamp) -> Timestamp {
     at.max(next.expect("a duration without calendar units can't fail"))
 }
 
-/// Closes the customer's open version, if it has one, at the instant at which the new one opens.
-pub(super) fn append(connection: &Connection, version: &NewVersion<'_>) -> rusqlite::Result<()> {
-    let valid_from = At(version.valid_from);
-    if !matches!(version.op, Op::Baseline | Op::Insert) {
-        connection
-            .prepare_cached(
-                "UPDATE versions SET valid_to = ?2 WHERE row = ?1 AND valid_to IS NULL",
-            )?
-            .execute(params![version.row, valid_from])?;
-    }
-    let not_before = version.not_before.map(|at| At(at.min(version.valid_from)));
-    let head: [&dyn ToSql; 5] = [
-        &version.row,
-        &valid_from,
-        &not_before,
-        &version.op,
-        &version.run,
-    ];
-    let fields = fields(version.customer);
-    let values = head
-        .into_iter()
-        .chain(fields.iter().map(|field| field as &dyn ToSql));
+/// Puts the version that holds of a customer among those that ended, as of `at`: its row is about to
+/// become the next version.
+pub(super) fn end(connection: &Connection, row: u32, at: Timestamp) -> rusqlite::Result<()> {
     connection
         .prepare_cached(concat!(
-            "INSERT INTO versions (row, valid_from, not_before, op, run_id, ",
+            "INSERT INTO ended (row, valid_from, valid_to, not_before, op, run_id, seal, ",
             field_columns!(),
-            ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            ") SELECT row, changed_at, ?2, not_before, op, run_id, seal, ",
+            field_columns!(),
+            " FROM kept WHERE row = ?1"
         ))?
-        .execute(params_from_iter(values))?;
+        .execute(params![row, At(at)])?;
     Ok(())
 }
 
@@ -113,7 +86,7 @@ pub(super) fn written_since(
     run: RunId,
 ) -> rusqlite::Result<RoaringBitmap> {
     connection
-        .prepare_cached("SELECT DISTINCT row FROM versions WHERE run_id >= ?1 ORDER BY row")?
+        .prepare_cached("SELECT row FROM versions WHERE run_id >= ?1")?
         .query_map([run], |row| row.get::<_, u32>(0))?
         .collect()
 }

@@ -15,7 +15,9 @@ use super::walk::{Walk, Walked};
 use super::{Error, Run};
 use crate::api::{self, Answer, Details};
 use crate::customer::CustomerId;
-use crate::mirror::{self, DueKey, Effect, Mirror, Old, Op, QueueKey, Reason, Settled, Settlement};
+use crate::mirror::{
+    self, DueKey, Effect, Mirror, Nature, Old, Op, QueueKey, Reason, Settled, Settlement,
+};
 use crate::report::Stage;
 
 /// Questions read from the mirror at a time.
@@ -201,6 +203,12 @@ impl Run<'_> {
         for effect in &effects {
             self.count(*effect);
         }
+        if effects.iter().any(|effect| effect.nature == Nature::Mended) {
+            self.warn(
+                "another program had changed customers in the mirror: they are again as the server says"
+                    .to_owned(),
+            );
+        }
         Ok(effects)
     }
 
@@ -209,7 +217,7 @@ impl Run<'_> {
         if effect.version.is_some() {
             self.touched.insert(effect.row);
         }
-        counts.added += u64::from(effect.is_first_too);
+        counts.added += u64::from(effect.nature == Nature::FirstAndLast);
         match effect.version {
             Some(Op::Baseline | Op::Insert) => counts.added += 1,
             Some(Op::Update) => counts.changed += 1,

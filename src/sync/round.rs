@@ -9,6 +9,7 @@ use super::flight::{Answered, Ask, Errand};
 use super::walk::Walk;
 use super::{Error, Run};
 use crate::api::{Answer, Details, Page};
+use crate::mirror::Nature;
 
 /// What one round asks for: pages of one pass first, then details.
 pub(super) struct Round<'r, 'a> {
@@ -53,7 +54,8 @@ impl Round<'_, '_> {
         }
         let of_old = || effects.iter().filter(|it| only_old.contains(it.row));
         let counts = &mut self.run.report.counts;
-        counts.reverified_changed += of_old().filter(|it| it.is_hidden).count() as u64;
+        counts.reverified_changed +=
+            of_old().filter(|it| it.nature == Nature::Hidden).count() as u64;
         counts.reverified += (&only_old & &self.run.verified).len();
         Ok(())
     }

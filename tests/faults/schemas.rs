@@ -62,7 +62,8 @@ fn now(table: &str) -> &str {
     }
 }
 
-/// All that a mirror holds, table by table, and what each thing in it was made with.
+/// All that a mirror holds, table by table (all versions, where they are a view, count as one), and what
+/// each thing in it was made with.
 struct Content {
     schema: u32,
     tables: BTreeMap<String, Rows>,
@@ -77,9 +78,9 @@ fn content(path: &Path) -> Content {
     let things = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
     let things: Vec<(String, String, Option<String>)> =
         things.unwrap().map(Result::unwrap).collect();
-    let tables = things
-        .iter()
-        .filter(|(kind, name, _)| kind == "table" && !name.starts_with("sqlite_"));
+    let tables = things.iter().filter(|(kind, name, _)| {
+        (kind == "table" && !name.starts_with("sqlite_")) || name == "versions"
+    });
     let tables = tables
         .map(|(_, name, _)| (name.clone(), rows_of(&base, name)))
         .collect();
