@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use memchr::{memchr, memchr2, memmem};
+
 /// What stands where a secret stood.
 const MASK: &str = "[secret]";
 
@@ -41,17 +43,17 @@ fn without(json: &str, found: &[Range<usize>]) -> String {
 
 /// Where the secret stands, in its order, however each of its characters is spelled.
 fn spelled(json: &str, secret: &str) -> Vec<Range<usize>> {
-    if !json.contains('\\') {
-        let found = json.match_indices(secret);
-        return found.map(|(at, it)| at..at + it.len()).collect();
+    if memchr(b'\\', json.as_bytes()).is_none() {
+        let found = memmem::find_iter(json.as_bytes(), secret);
+        return found.map(|at| at..at + secret.len()).collect();
     }
-    let Some(first) = secret.chars().next() else {
+    let Some(&first) = secret.as_bytes().first() else {
         return Vec::new();
     };
     let mut found = Vec::new();
     let mut at = 0;
     // At every escape at least, so that none is entered in its middle.
-    while let Some(skipped) = json[at..].find(['\\', first]) {
+    while let Some(skipped) = memchr2(b'\\', first, &json.as_bytes()[at..]) {
         at += skipped;
         let rest = &json[at..];
         let width = character(rest).map_or(1, |(_, width)| width);

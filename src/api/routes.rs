@@ -11,17 +11,31 @@ use crate::customer::CustomerId;
 
 /// Makes URLs.
 pub(super) struct Routes {
-    base: BaseUrl,
+    list: Url,
+    /// Each customer's name is the last segment of its own.
+    details: Url,
+    key_pair: Url,
 }
 
 impl Routes {
     pub(super) fn new(base: &BaseUrl) -> Self {
-        Self { base: base.clone() }
+        let base = base.as_url();
+        let at = |path: &str| {
+            let mut url = base.clone();
+            url.set_path(path);
+            url
+        };
+        let below = base.path().trim_end_matches('/');
+        Self {
+            list: at(&format!("{below}/admin/customers")),
+            details: at(&format!("{below}/admin/customer/")),
+            key_pair: at("/api/auth/v2/keypair"),
+        }
     }
 
     /// A page of the list.
     pub(super) fn list(&self, page: u32, size: u32, filter: &Filter, asking: Asking) -> Url {
-        let mut url = self.below("admin/customers");
+        let mut url = self.list.clone();
         let mut query = url.query_pairs_mut();
         query.append_pair("page", &page.to_string());
         for name in asking.size_parameters() {
@@ -39,20 +53,14 @@ impl Routes {
 
     /// One customer's details.
     pub(super) fn details(&self, id: CustomerId) -> Url {
-        self.below(&format!("admin/customer/{id}"))
+        self.details
+            .join(&id.to_string())
+            .expect("a UUID is a relative URL")
     }
 
     /// What the platform knows of the key pair; not below the base, but beside it.
     pub(super) fn key_pair(&self) -> Url {
-        let mut url = self.base.as_url().clone();
-        url.set_path("/api/auth/v2/keypair");
-        url
-    }
-
-    fn below(&self, path: &str) -> Url {
-        let mut url = self.base.as_url().clone();
-        url.set_path(&format!("{}/{path}", url.path().trim_end_matches('/')));
-        url
+        self.key_pair.clone()
     }
 }
 

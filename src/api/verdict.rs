@@ -80,13 +80,17 @@ pub(super) struct DetailReply {
 /// An answer, with what is needed to judge it.
 pub(super) struct Judged<'a> {
     pub(super) reply: &'a Reply,
-    pub(super) words: Words,
     shown: &'a Shown,
 }
 
 impl Judged<'_> {
+    /// What it says of itself, where it is an error. Most are none, and are not read for it.
+    fn words(&self) -> Words {
+        Words::of(&self.reply.headers, &self.reply.body, self.shown)
+    }
+
     fn said(&self) -> String {
-        self.words.with(self.reply.status)
+        self.words().with(self.reply.status)
     }
 
     fn refused(&self) -> Error {
@@ -109,7 +113,6 @@ pub(super) fn of<T>(
         Err(failure) => return of_failure(failure),
     };
     let judged = Judged {
-        words: Words::of(&reply.headers, &reply.body, shown),
         reply: &reply,
         shown,
     };
@@ -191,7 +194,7 @@ pub(super) fn of_details(judged: &Judged<'_>, id: CustomerId) -> Verdict<DetailR
             };
         }
         403 => Answer::Inaccessible(judged.said()),
-        404 if judged.words.in_api_form() => Answer::NotFound,
+        404 if judged.words().in_api_form() => Answer::NotFound,
         404 => Answer::Failed("status 404, but not in the API's own form".to_owned()),
         _ => Answer::Failed(judged.said()),
     };

@@ -11,8 +11,8 @@ pub(in crate::api) struct Failure {
 
 /// Reads the body of an error. None where it is not in the API's own form.
 pub(in crate::api) fn failure(body: &[u8]) -> Option<Failure> {
-    let body = super::whole(body).ok()?;
-    let error = Members::of(body).ok()?.get("error")?;
+    let json = super::text(body).ok()?;
+    let error = Members::of(json).ok()?.get("error")?;
     if let Ok(message) = text(error) {
         return message.value().cloned().map(|message| Failure {
             message: Some(message),

@@ -10,7 +10,7 @@ use super::members::{Members, text, truth};
 
 /// Reads the answer as far as it can be read. None where it is no object.
 pub(in crate::api) fn key_pair(body: &[u8], mask: impl Fn(&str) -> String) -> Option<KeyPair> {
-    let members = Members::of(super::whole(body).ok()?).ok()?;
+    let members = Members::of(super::text(body).ok()?).ok()?;
     let plain = |raw| {
         text(raw)
             .ok()

@@ -27,6 +27,14 @@ impl<'a> Members<'a> {
         Ok(members)
     }
 
+    pub(super) fn none() -> Self {
+        Self(Vec::with_capacity(12))
+    }
+
+    pub(super) fn push(&mut self, key: Cow<'a, str>, value: &'a RawValue) {
+        self.0.push((key, value.get()));
+    }
+
     /// The raw value of a key. A `null` is a value.
     pub(super) fn get(&self, key: &str) -> Option<&'a str> {
         self.0
@@ -35,7 +43,7 @@ impl<'a> Members<'a> {
             .map(|(_, raw)| *raw)
     }
 
-    fn has_a_key_twice(&self) -> bool {
+    pub(super) fn has_a_key_twice(&self) -> bool {
         // Rows have about ten keys: comparing them all is faster than sorting. A hostile object
         // has a million, and must not cost a million million comparisons.
         if self.0.len() <= 16 {
@@ -72,16 +80,16 @@ impl<'de> Visitor<'de> for MembersVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::with_capacity(12);
+        let mut members = Members::none();
         while let Some((Key(key), value)) = map.next_entry::<Key<'de>, &'de RawValue>()? {
-            members.push((key, value.get()));
+            members.push(key, value);
         }
-        Ok(Members(members))
+        Ok(members)
     }
 }
 
 /// A key, borrowed where it stands there without escapes.
-struct Key<'a>(Cow<'a, str>);
+pub(super) struct Key<'a>(pub(super) Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Key<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

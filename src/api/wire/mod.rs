@@ -10,6 +10,7 @@ mod instant;
 mod key_pair;
 mod members;
 mod record;
+mod sheet;
 
 use serde_json::value::RawValue;
 
@@ -18,8 +19,8 @@ use crate::customer::{Customer, Rejected, Summary};
 pub(super) use envelope::Envelope;
 pub(super) use failure::failure;
 pub(super) use key_pair::key_pair;
-use members::Members;
 use record::{Record, Taken};
+use sheet::Sheet;
 
 /// The page, as the list's body has it.
 #[derive(Debug)]
@@ -49,13 +50,15 @@ pub(super) enum Unfit {
 
 /// Reads a page of the list, in whichever dialect it is.
 pub(super) fn list(body: &[u8]) -> Result<ListBody, Unfit> {
-    let whole = whole(body)?;
-    let members = Members::of(whole).map_err(|why| Unfit::Alien(format!("the page {why}")))?;
-    let rows = members
-        .get("customers")
-        .and_then(|raw| serde_json::from_str::<Vec<&RawValue>>(raw).ok())
-        .ok_or_else(|| Unfit::Alien("the page has no array `customers`".to_owned()))?;
-    let envelope = Envelope::of(&members).map_err(Unfit::Alien)?;
+    let json = text(body)?;
+    let Sheet { rows, around } = match Sheet::of(json) {
+        Ok(sheet) => sheet,
+        Err(why) => {
+            valid(json)?;
+            return Err(Unfit::Alien(format!("the page {why}")));
+        }
+    };
+    let envelope = Envelope::of(&around).map_err(Unfit::Alien)?;
     let mut page = ListBody {
         envelope,
         rows: Vec::with_capacity(rows.len()),
@@ -110,20 +113,25 @@ const UNKNOWN_MAX: usize = 64;
 
 /// Reads one customer's details.
 pub(super) fn details(body: &[u8]) -> Result<DetailBody, Unfit> {
-    Ok(match Record::of_details(whole(body)?) {
+    let json = text(body)?;
+    Ok(match Record::of_details(json) {
         Ok(taken) => DetailBody {
             record: Ok(taken.record),
             notes: taken.notes,
         },
-        Err(rejected) => DetailBody {
-            record: Err(rejected),
-            notes: 0,
-        },
+        Err(rejected) => {
+            valid(json)?;
+            DetailBody {
+                record: Err(rejected),
+                notes: 0,
+            }
+        }
     })
 }
 
-/// The body as one whole JSON value, and nothing around it.
-fn whole(body: &[u8]) -> Result<&str, Unfit> {
+/// The body as text, without the whitespace that JSON may stand between. Whether it is JSON shows
+/// when it is read, and where that fails it is for [`valid`] to say: so that each is read once.
+fn text(body: &[u8]) -> Result<&str, Unfit> {
     if body.is_empty() {
         return Err(Unfit::Alien("the body is empty".to_owned()));
     }
@@ -136,8 +144,13 @@ fn whole(body: &[u8]) -> Result<&str, Unfit> {
         None => Unfit::Garbled("the body ends within a character".to_owned()),
         Some(_) => Unfit::Alien("the body is not UTF-8".to_owned()),
     })?;
-    serde_json::from_str::<&RawValue>(text)
-        .map(RawValue::get)
+    Ok(text.trim_matches([' ', '\t', '\r', '\n']))
+}
+
+/// An error where this is not one whole JSON value.
+fn valid(json: &str) -> Result<(), Unfit> {
+    serde_json::from_str::<&RawValue>(json)
+        .map(|_| ())
         .map_err(|error| Unfit::Garbled(format!("the body is not valid JSON: {error}")))
 }
 

@@ -302,6 +302,32 @@ fn bad_utf8_is_alien_and_a_cut_is_garbled() {
 }
 
 #[test]
+fn that_a_body_was_cut_is_said_before_what_else_is_strange_in_it() {
+    for cut in [
+        r#"{"customers":[],"customers":["#,
+        r#"{"customers":{},"#,
+        r#"{"customers":[]"#,
+        "[",
+    ] {
+        let read = list(cut.as_bytes());
+        assert!(matches!(read, Err(Unfit::Garbled(_))), "taken: {cut}");
+    }
+    for cut in [r#"{"id":7"#, r#"{"id":7,"id":7"#, "[", " "] {
+        let read = details(cut.as_bytes());
+        assert!(matches!(read, Err(Unfit::Garbled(_))), "taken: {cut}");
+    }
+}
+
+#[test]
+fn whitespace_around_a_body_is_no_part_of_it() {
+    let read = details(b" \r\n{}\t\n").expect("a record");
+    let rejected = read.record.expect_err("it has no id");
+    assert_eq!(rejected.raw, "{}");
+    let page = format!("\n{} ", page_text("{}"));
+    assert!(list(page.as_bytes()).is_ok_and(|page| page.rejected.len() == 1));
+}
+
+#[test]
 fn a_key_pair_is_read_as_far_as_it_can_be() {
     for expiry in ["1767225600", r#""2026-01-01T00:00:00Z""#] {
         let body = format!(
