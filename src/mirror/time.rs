@@ -4,16 +4,43 @@
 //! A snapshot reads six million of these, at a small part of what a general parser takes: of the wide
 //! form everything but which days there are is done here.
 
+use std::ops::Range;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::Offset;
 
 const WIDTH: usize = "2026-02-03T09:14:22.000000Z".len();
 
 /// The text. What is finer than a microsecond is cut off.
 pub(super) fn text(at: Timestamp) -> String {
-    let whole = Timestamp::from_microsecond(at.as_microsecond())
-        .expect("the microseconds of a timestamp are in range");
-    format!("{whole:.6}")
+    let micros = at.as_microsecond();
+    let whole =
+        Timestamp::from_microsecond(micros).expect("the microseconds of a timestamp are in range");
+    let at = Offset::UTC.to_datetime(whole);
+    let Ok(year) = u32::try_from(at.year()) else {
+        return format!("{whole:.6}");
+    };
+    let mut text = *b"0000-00-00T00:00:00.000000Z";
+    let mut put = |places: Range<usize>, mut number: u32| {
+        for place in places.rev() {
+            text[place] = b'0' + u8::try_from(number % 10).expect("a digit");
+            number /= 10;
+        }
+    };
+    put(0..4, year);
+    for (place, two) in [
+        (5, at.month()),
+        (8, at.day()),
+        (11, at.hour()),
+        (14, at.minute()),
+        (17, at.second()),
+    ] {
+        put(place..place + 2, two.unsigned_abs().into());
+    }
+    let micros = micros.rem_euclid(1_000_000);
+    put(20..26, u32::try_from(micros).expect("less than a second"));
+    str::from_utf8(&text).expect("digits").to_owned()
 }
 
 /// The time that a text of [`text`] tells; none where it is anything else.
@@ -82,15 +109,26 @@ mod tests {
             -1,
             0,
             1,
+            1_709_209_799_000_009,
             1_770_110_062_000_000,
             253_402_207_199_999_999,
         ] {
             let at = Timestamp::from_microsecond(micros).expect("in range");
             let written = text(at);
+            assert_eq!(written, format!("{at:.6}"));
             assert_eq!(written.len(), WIDTH);
             assert_eq!(parse(written.as_bytes()), Some(at));
             assert!(written > last);
             last = written;
+        }
+    }
+
+    #[test]
+    fn what_is_finer_than_a_microsecond_is_cut_off() {
+        for nanos in [-1_500, -1, 1_999] {
+            let at = Timestamp::from_nanosecond(nanos).expect("in range");
+            let whole = Timestamp::from_microsecond(at.as_microsecond()).expect("in range");
+            assert_eq!(text(at), format!("{whole:.6}"));
         }
     }
 

@@ -1,6 +1,5 @@
 //! What goes wrong goes wrong for real: on the wire, in the headers, in the body.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
