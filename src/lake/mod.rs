@@ -168,6 +168,7 @@ fn make(
     let mut stage = Stage::new(root, encoding, names, ground.map(|(it, _)| it));
     let days = days::wanted(&source, previous, settings.keep_daily);
     write_tables(&mut stage, &source, ground, &days)?;
+    stage.await_check()?;
     let mut manifest = manifest(&stage, &source, generation, encoding);
     documents::write(&stage, &home.location(), &mut manifest, previous)?;
     fail::fail_point!("lake-staging");

@@ -5,6 +5,7 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 
@@ -30,6 +31,8 @@ pub(super) struct Stage<'previous> {
     previous: Option<&'previous Previous>,
     entries: Vec<Entry>,
     begun: u32,
+    /// Of the file that was written last: it is held against what was written beside the next one.
+    checking: Option<JoinHandle<Result<(), Error>>>,
 }
 
 /// The staging folder; it is removed with this, unless it was handed over.
@@ -104,6 +107,7 @@ impl<'previous> Stage<'previous> {
             previous,
             entries: Vec::new(),
             begun: 0,
+            checking: None,
         }
     }
 
@@ -218,10 +222,30 @@ impl<'previous> Stage<'previous> {
             let target = self.target(&entry)?;
             fs::rename(&path, &target).map_err(Error::io(&target))?;
             fail::fail_point!("lake-written");
-            check(&target, &Shape::new(table, self.encoding), &entry)?;
+            self.check_beside(&target, Shape::new(table, self.encoding), entry.clone())?;
         }
         self.entries.push(entry.clone());
         Ok(entry)
+    }
+
+    /// Has a file checked on a thread of its own, one file at a time.
+    fn check_beside(&mut self, path: &Path, shape: Shape, entry: Entry) -> Result<(), Error> {
+        self.await_check()?;
+        let written = path.to_owned();
+        let checking = std::thread::Builder::new()
+            .name("lake-check".to_owned())
+            .spawn(move || check(&written, &shape, &entry));
+        self.checking = Some(checking.map_err(Error::io(path))?);
+        Ok(())
+    }
+
+    /// Waits until every file so far has been reopened and was found to be as it was written. Nothing may
+    /// be handed over before.
+    pub(super) fn await_check(&mut self) -> Result<(), Error> {
+        let checked = self.checking.take().map(JoinHandle::join);
+        checked.map_or(Ok(()), |checked| {
+            checked.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
     }
 
     /// Keeps one part of a table as the previous generation has it; false where it has none. Its
