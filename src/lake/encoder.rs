@@ -12,7 +12,7 @@ use arrow::array::RecordBatch;
 use parquet::arrow::arrow_writer::{
     ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
 };
-use parquet::errors::{ParquetError, Result};
+use parquet::errors::Result;
 
 /// Threads of a file. More would wait for the one that reads the mirror.
 const THREADS: usize = 2;
@@ -20,19 +20,28 @@ const THREADS: usize = 2;
 /// Batches that wait for a thread, at most.
 const BATCHES_WAITING: usize = 2;
 
+/// Row groups of a thread that wait to be put into the file, at most.
+const GROUPS_WAITING: usize = 1;
+
 /// The encoders of one file, or of its last columns.
-pub(super) struct Encoders {
-    threads: Vec<Thread>,
-}
+pub(super) struct Encoders(Vec<Thread>);
 
 struct Thread {
     orders: SyncSender<Order>,
-    chunks: Receiver<Chunks>,
     handle: JoinHandle<Result<()>>,
 }
 
-/// Columns of one row group, encoded, by their place in the schema.
-type Chunks = Vec<(usize, ArrowColumnChunk)>;
+/// A thread that takes no more orders; [`Encoders::end`] says why.
+pub(super) struct Gone;
+
+/// A row group's columns, encoded, in the schema's order.
+pub(super) type Chunks = Vec<ArrowColumnChunk>;
+
+/// Columns of one row group from one thread, by their place in the schema.
+type Part = Vec<(usize, ArrowColumnChunk)>;
+
+/// Where the row groups come out.
+pub(super) struct Encoded(Vec<Receiver<Part>>);
 
 enum Order {
     Encode(RecordBatch),
@@ -45,66 +54,74 @@ impl Encoders {
     pub(super) fn start(
         factory: &Arc<ArrowRowGroupWriterFactory>,
         first: usize,
-    ) -> std::io::Result<Self> {
-        let threads = (0..THREADS)
-            .map(|number| Thread::start(number, Columns::new(first, number, factory.clone())))
-            .collect::<std::io::Result<_>>()?;
-        Ok(Self { threads })
+    ) -> std::io::Result<(Self, Encoded)> {
+        let mut threads = Vec::new();
+        let mut encoded = Vec::new();
+        for number in 0..THREADS {
+            let columns = Columns::new(first, number, factory.clone());
+            let (thread, parts) = Thread::start(number, columns)?;
+            threads.push(thread);
+            encoded.push(parts);
+        }
+        Ok((Self(threads), Encoded(encoded)))
     }
 
     /// Encodes a batch, some time.
-    pub(super) fn encode(&mut self, batch: &RecordBatch) -> Result<()> {
+    pub(super) fn encode(&self, batch: &RecordBatch) -> std::result::Result<(), Gone> {
         self.order(|| Order::Encode(batch.clone()))
     }
 
     /// Ends the row group of all batches so far.
-    pub(super) fn end_group(&mut self) -> Result<()> {
+    pub(super) fn end_group(&self) -> std::result::Result<(), Gone> {
         self.order(|| Order::EndGroup)
     }
 
-    /// The columns of the first row group that was ended and not collected, in the schema's order.
-    pub(super) fn collect(&mut self) -> Result<Vec<ArrowColumnChunk>> {
-        let mut all = Vec::new();
-        for number in 0..self.threads.len() {
-            match self.threads[number].chunks.recv() {
-                Ok(chunks) => all.extend(chunks),
-                Err(_gone) => return Err(self.failure(number)),
-            }
-        }
-        all.sort_by_key(|(place, _)| *place);
-        Ok(all.into_iter().map(|(_, chunk)| chunk).collect())
+    /// Waits until all orders are carried out; an error where one could not be.
+    pub(super) fn end(self) -> Result<()> {
+        // All are told before one is waited for.
+        let (orders, handles): (Vec<_>, Vec<_>) = self
+            .0
+            .into_iter()
+            .map(|thread| (thread.orders, thread.handle))
+            .unzip();
+        drop(orders);
+        let ended = |handle: JoinHandle<_>| {
+            handle
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        handles.into_iter().try_for_each(ended)
     }
 
-    fn order(&mut self, order: impl Fn() -> Order) -> Result<()> {
-        for number in 0..self.threads.len() {
-            if self.threads[number].orders.send(order()).is_err() {
-                return Err(self.failure(number));
-            }
-        }
-        Ok(())
+    fn order(&self, order: impl Fn() -> Order) -> std::result::Result<(), Gone> {
+        self.0
+            .iter()
+            .try_for_each(|thread| thread.orders.send(order()).map_err(|_| Gone))
     }
+}
 
-    /// Why this thread ended while there were orders for it.
-    fn failure(&mut self, number: usize) -> ParquetError {
-        let ended = self.threads.swap_remove(number).handle.join();
-        ended
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            .expect_err("a thread ends of itself only where it failed")
+impl Encoded {
+    /// The row groups in their order, as they are ended, until the encoders end.
+    pub(super) fn into_groups(self) -> impl Iterator<Item = Chunks> {
+        std::iter::from_fn(move || {
+            let mut parts = Vec::new();
+            for thread in &self.0 {
+                parts.extend(thread.recv().ok()?);
+            }
+            parts.sort_by_key(|(place, _)| *place);
+            Some(parts.into_iter().map(|(_, chunk)| chunk).collect())
+        })
     }
 }
 
 impl Thread {
-    fn start(number: usize, columns: Columns) -> std::io::Result<Self> {
+    fn start(number: usize, columns: Columns) -> std::io::Result<(Self, Receiver<Part>)> {
         let (orders, incoming) = sync_channel(BATCHES_WAITING);
-        let (outgoing, chunks) = sync_channel(BATCHES_WAITING);
+        let (outgoing, parts) = sync_channel(GROUPS_WAITING);
         let handle = std::thread::Builder::new()
             .name(format!("lake-encoder-{number}"))
             .spawn(move || columns.run(&incoming, &outgoing))?;
-        Ok(Self {
-            orders,
-            chunks,
-            handle,
-        })
+        Ok((Self { orders, handle }, parts))
     }
 }
 
@@ -131,12 +148,12 @@ impl Columns {
     }
 
     /// Until nobody gives orders any more, or nobody wants what they come to.
-    fn run(mut self, orders: &Receiver<Order>, chunks: &SyncSender<Chunks>) -> Result<()> {
+    fn run(mut self, orders: &Receiver<Order>, parts: &SyncSender<Part>) -> Result<()> {
         for order in orders {
             match order {
                 Order::Encode(batch) => self.encode(&batch)?,
                 Order::EndGroup => {
-                    if chunks.send(self.end_group()?).is_err() {
+                    if parts.send(self.end_group()?).is_err() {
                         break;
                     }
                 }
@@ -162,7 +179,7 @@ impl Columns {
         Ok(())
     }
 
-    fn end_group(&mut self) -> Result<Chunks> {
+    fn end_group(&mut self) -> Result<Part> {
         self.writers
             .drain(..)
             .map(|(place, writer)| Ok((place, writer.close()?)))

@@ -85,9 +85,9 @@ fn in_file(mut column: ColumnCloseResult, written: &ColumnChunkMetaData) -> Colu
 }
 
 impl Borrower {
-    /// Copies the columns of the next row group, which the lender must have in its file.
+    /// Copies the columns of the next row group, and waits until the lender has it in its file.
     pub(super) fn append(&self, group: &mut SerializedRowGroupWriter<'_, Hashed>) -> Result<()> {
-        let lent = self.groups.try_recv().map_err(|_| {
+        let lent = self.groups.recv().map_err(|_| {
             ParquetError::General("a row group that is to be copied is not written".to_owned())
         })?;
         lent.into_iter()

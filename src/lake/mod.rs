@@ -14,6 +14,7 @@
 //! the same; who must be certain takes the names from `manifest.json`.
 
 mod analytics;
+mod assembly;
 mod batch;
 mod bucket;
 mod calendar;

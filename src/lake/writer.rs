@@ -1,7 +1,7 @@
-//! One Parquet file in the making: rows go in here, threads of their own encode them.
+//! One Parquet file in the making: rows go in here, threads of their own encode and write them.
 //!
-//! The thread that reads the mirror builds batches and writes what the encoders made of earlier
-//! ones; channels of two batches between them bound what waits. What is given twice comes
+//! The thread that reads the mirror builds batches, others encode them, one more puts what they made into
+//! the file; short channels between them bound what waits. What is given twice comes
 //! out byte for byte the same: nothing of the clock, the machine or the file's name goes into it.
 
 use std::fs::File;
@@ -15,11 +15,12 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::writer::SerializedFileWriter;
 
 use super::Error;
+use super::assembly::{Assembly, Output};
 use super::batch::{BATCH_ROWS, Batch};
 use super::cell::Cell;
 use super::digest::Hashed;
-use super::encoder::Encoders;
-use super::lending::{self, Borrower, Lender};
+use super::encoder::{Encoders, Gone};
+use super::lending::{self, Borrower};
 use super::place::make_file;
 use super::provenance::Stamp;
 use super::shape::{ROW_GROUP_ROWS, Shape};
@@ -38,19 +39,24 @@ pub(super) struct Written {
 /// A file in the making.
 pub(super) struct FileWriter {
     path: PathBuf,
-    file: SerializedFileWriter<Hashed>,
     factory: Arc<ArrowRowGroupWriterFactory>,
-    encoders: Encoders,
     batch: Batch,
-    /// Where the first columns go to, if another file has them too.
-    lender: Option<Lender>,
-    /// Where the first columns come from, as long as they are another file's.
-    borrower: Option<Borrower>,
+    work: Work,
+    /// How many of the first columns are another file's.
+    borrowed: usize,
     rows: u64,
     /// Rows of the row group in the making that the encoders have.
     group_rows: usize,
-    /// Whether the encoders have a row group that is ended and not yet in the file.
-    group_waits: bool,
+}
+
+/// Who has the file.
+enum Work {
+    /// Nobody: no row was handed over since it began, or all that were are in it.
+    Resting(Box<Output>),
+    /// The threads that encode, and the one that writes.
+    Running(Encoders, Assembly),
+    /// An error took it.
+    Over,
 }
 
 impl FileWriter {
@@ -70,7 +76,10 @@ impl FileWriter {
     ) -> Result<Self, Error> {
         let (lends, borrower) =
             lending::lend(&lender.path, columns).map_err(Error::io(&lender.path))?;
-        lender.lender = Some(lends);
+        let Work::Resting(output) = &mut lender.work else {
+            unreachable!("the lender has no row yet");
+        };
+        output.lender = Some(lends);
         Self::begin(make_file(path)?, path, shape, Some(borrower))
     }
 
@@ -85,19 +94,19 @@ impl FileWriter {
             ArrowWriter::try_new(Hashed::new(file), shape.schema.clone(), properties)
                 .and_then(ArrowWriter::into_serialized_writer)
                 .map_err(Error::parquet(path))?;
-        let factory = Arc::new(factory);
-        let first = borrower.as_ref().map_or(0, |it| it.columns);
+        let borrowed = borrower.as_ref().map_or(0, |it| it.columns);
         Ok(Self {
             path: path.to_owned(),
-            file,
-            encoders: Encoders::start(&factory, first).map_err(Error::io(path))?,
-            factory,
-            batch: Batch::new(shape, first),
-            lender: None,
-            borrower,
+            factory: Arc::new(factory),
+            batch: Batch::new(shape, borrowed),
+            work: Work::Resting(Box::new(Output {
+                file,
+                lender: None,
+                borrower,
+            })),
+            borrowed,
             rows: 0,
             group_rows: 0,
-            group_waits: false,
         })
     }
 
@@ -108,7 +117,7 @@ impl FileWriter {
     ) -> Result<(), Error> {
         self.batch.push(cells);
         if self.batch.rows() == BATCH_ROWS {
-            self.encode().map_err(|error| self.failure(error))?;
+            self.encode()?;
         }
         Ok(())
     }
@@ -116,20 +125,22 @@ impl FileWriter {
     /// Ends the row group in the making, and takes whole rows from now on. What is borrowed must be
     /// all in the lender's file: it is finished.
     pub(super) fn stop_borrowing(&mut self, shape: &Shape) -> Result<(), Error> {
-        if self.borrower.is_none() {
+        if self.borrowed == 0 {
             return Ok(());
         }
-        self.end_groups().map_err(|error| self.failure(error))?;
-        self.borrower = None;
-        self.encoders = Encoders::start(&self.factory, 0).map_err(Error::io(&self.path))?;
+        let mut output = self.rest()?;
+        output.borrower = None;
+        self.work = Work::Resting(output);
         self.batch = Batch::new(shape, 0);
+        self.borrowed = 0;
         Ok(())
     }
 
     /// Writes what is left and the footer, and waits until all of it is on disk.
     pub(super) fn finish(mut self, stamp: Stamp) -> Result<Written, Error> {
-        self.close(stamp).map_err(|error| self.failure(error))?;
-        let hashed = self.file.inner_mut();
+        let mut output = self.rest()?;
+        close(&mut output.file, stamp).map_err(|error| self.failure(&mut output, error))?;
+        let hashed = output.file.inner_mut();
         let (bytes, sha256) = hashed.end().map_err(Error::io(&self.path))?;
         Ok(Written {
             rows: self.rows,
@@ -138,79 +149,85 @@ impl FileWriter {
         })
     }
 
-    fn close(&mut self, stamp: Stamp) -> ParquetResult<()> {
-        self.end_groups()?;
-        for (key, value) in stamp {
-            self.file
-                .append_key_value_metadata(KeyValue::new(key, value));
-        }
-        self.file.finish().map(drop)
-    }
-
-    /// An error of Parquet's, or of the system's beneath it: of what could not be written Parquet
-    /// often keeps the words alone.
-    fn failure(&mut self, error: ParquetError) -> Error {
-        match self.file.inner_mut().refused() {
-            Some(refused) => Error::io(&self.path)(refused),
-            None => Error::parquet(&self.path)(error),
-        }
-    }
-
     /// Hands the batch to the encoders. Batches divide row groups evenly.
-    fn encode(&mut self) -> ParquetResult<()> {
+    fn encode(&mut self) -> Result<(), Error> {
         let rows = self.batch.rows();
         if rows == 0 {
             return Ok(());
         }
-        self.encoders.encode(&self.batch.take())?;
+        let batch = self.batch.take();
         self.rows += rows as u64;
         self.group_rows += rows;
-        if self.group_rows == ROW_GROUP_ROWS {
-            self.end_group()?;
+        let ends = self.group_rows == ROW_GROUP_ROWS;
+        if ends {
+            self.group_rows = 0;
         }
-        Ok(())
+        let encoders = self.encoders()?;
+        let handed = encoders.encode(&batch);
+        match handed.and_then(|()| if ends { encoders.end_group() } else { Ok(()) }) {
+            Ok(()) => Ok(()),
+            Err(Gone) => self.take_back().map(drop),
+        }
     }
 
-    /// Writes all rows so far.
-    fn end_groups(&mut self) -> ParquetResult<()> {
+    /// The encoders, which are started where they rest.
+    fn encoders(&mut self) -> Result<&Encoders, Error> {
+        if let Work::Resting(_) = self.work
+            && let Work::Resting(output) = std::mem::replace(&mut self.work, Work::Over)
+        {
+            let started = Encoders::start(&self.factory, self.borrowed);
+            let (encoders, encoded) = started.map_err(Error::io(&self.path))?;
+            let assembly = Assembly::start(*output, encoded).map_err(Error::io(&self.path))?;
+            self.work = Work::Running(encoders, assembly);
+        }
+        match &self.work {
+            Work::Running(encoders, _) => Ok(encoders),
+            Work::Resting(_) | Work::Over => unreachable!("{OVER}"),
+        }
+    }
+
+    /// The file, with all rows so far in it.
+    fn rest(&mut self) -> Result<Box<Output>, Error> {
         self.encode()?;
-        if self.group_rows > 0 {
-            self.end_group()?;
+        if std::mem::take(&mut self.group_rows) > 0 {
+            // Where one is gone, it says why when the file is taken back.
+            let _ = self.encoders()?.end_group();
         }
-        self.write_waiting_group()
+        self.take_back()
     }
 
-    /// Ends the row group in the making. The one before it, which the encoders have long had, is
-    /// written now, while they end this one.
-    fn end_group(&mut self) -> ParquetResult<()> {
-        self.encoders.end_group()?;
-        self.write_waiting_group()?;
-        self.group_rows = 0;
-        self.group_waits = true;
-        Ok(())
+    /// Ends the threads, and takes the file back; an error where it does not hold what it was given.
+    fn take_back(&mut self) -> Result<Box<Output>, Error> {
+        let (encoders, assembly) = match std::mem::replace(&mut self.work, Work::Over) {
+            Work::Resting(output) => return Ok(output),
+            Work::Running(encoders, assembly) => (encoders, assembly),
+            Work::Over => unreachable!("{OVER}"),
+        };
+        let encoded = encoders.end();
+        let (mut output, written) = assembly.end();
+        match written.and(encoded) {
+            Ok(()) => Ok(Box::new(output)),
+            Err(error) => Err(self.failure(&mut output, error)),
+        }
     }
 
-    fn write_waiting_group(&mut self) -> ParquetResult<()> {
-        if !self.group_waits {
-            return Ok(());
+    /// An error of Parquet's, or of the system's beneath it: of what could not be written Parquet
+    /// often keeps the words alone.
+    fn failure(&self, output: &mut Output, error: ParquetError) -> Error {
+        match output.file.inner_mut().refused() {
+            Some(refused) => Error::io(&self.path)(refused),
+            None => Error::parquet(&self.path)(error),
         }
-        self.group_waits = false;
-        let chunks = self.encoders.collect()?;
-        let known = self.lender.as_ref().map(|it| it.known(&chunks));
-        let mut group = self.file.next_row_group()?;
-        if let Some(borrower) = &self.borrower {
-            borrower.append(&mut group)?;
-        }
-        for chunk in chunks {
-            chunk.append_to_row_group(&mut group)?;
-        }
-        let written = group.close()?;
-        if let (Some(lender), Some(known)) = (&self.lender, known) {
-            self.file.flush()?;
-            lender.lend(known, &written);
-        }
-        Ok(())
     }
+}
+
+const OVER: &str = "a file that failed is given no more rows";
+
+fn close(file: &mut SerializedFileWriter<Hashed>, stamp: Stamp) -> ParquetResult<()> {
+    for (key, value) in stamp {
+        file.append_key_value_metadata(KeyValue::new(key, value));
+    }
+    file.finish().map(drop)
 }
 
 /// A row group ends where a batch does.
