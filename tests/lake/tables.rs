@@ -325,6 +325,7 @@ fn documents_name_every_table_column_and_file() {
             assert!(readme.contains(&format!("| `{name}` |")), "{name}");
         }
     }
+    assert!(readme.contains("One row for each: `snapshot_date`, `id`."));
     let resources = package["resources"].as_array().expect("resources");
     assert_eq!(resources.len(), Table::ALL.len());
     for path in tables(&world.lake()).keys() {
