@@ -99,6 +99,21 @@ async fn all_of_a_generation_is_on_disk_before_it_takes_its_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_new_mirror_is_on_disk_before_its_name_is_and_before_a_lake_is_made_of_it() {
+    let shell = Shell::of(20).await;
+    let (said, syncs) = watched(&shell, "").await;
+    said.exits(0);
+    let beside = fs::metadata(shell.path("")).unwrap().ino();
+    let of = |name: &str| syncs.iter().position(|sync| sync.name.contains(name));
+    let (made, staged) = (
+        of("/mirror.db.new").unwrap(),
+        of("/.lake.staging-").unwrap(),
+    );
+    let between = &syncs[made..staged];
+    assert!(between.iter().any(|sync| sync.inode == beside && sync.done));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_log_of_the_mirror_is_on_disk_before_what_it_says_is_folded_back() {
     let shell = Shell::of(20).await;
     let (said, syncs) = watched(&shell, "").await;
