@@ -283,3 +283,27 @@ async fn customers_changed_behind_the_mirrors_back_are_named_and_can_be_asked_fo
     program.run(&["--once", "--full"]).await.exits(0);
     program.run(&["verify"]).await.exits(0);
 }
+
+#[tokio::test]
+async fn where_lake_and_mirror_differ_the_lake_is_not_simply_called_damaged() {
+    let (_sandbox, program) = published().await;
+    let advice = "somebody changed this one. Keep a copy of both";
+    flip_a_bit(&paths(&program, "current")[0]);
+    let said = program.run(&["verify"]).await.exits(74);
+    assert!(!said.stdout.contains(advice), "{}", said.stdout);
+    program.run(&["snapshot"]).await.exits(0);
+
+    // A customer and its version alike, so that nothing in the mirror contradicts itself.
+    let mirror = Connection::open(program.path("data/mirror.db")).expect("a mirror");
+    for table in ["kept", "versions"] {
+        let sql = format!("UPDATE {table} SET name = 'Somebody' WHERE row = 5");
+        assert_eq!(mirror.execute(&sql, []), Ok(1));
+    }
+    let said = program.run(&["verify"]).await.exits(74);
+    assert!(said.stdout.contains("in name"), "{}", said.stdout);
+    let (keep, make) = (
+        said.stdout.find(advice),
+        said.stdout.find("`twsync snapshot`"),
+    );
+    assert!(keep.is_some() && keep < make, "{}", said.stdout);
+}

@@ -68,6 +68,9 @@ fn next(findings: &[Found]) -> Vec<&'static str> {
     if in_mirror > 0 {
         next.extend(MIRROR_FIRST);
     }
+    if findings.iter().any(Found::is_of_rows) {
+        next.push(ROWS);
+    }
     if in_mirror < findings.len() {
         next.push(LAKE);
     }
@@ -83,7 +86,19 @@ const MIRROR_FIRST: [&str; 3] = [
      `twsync --once`: all customers are copied anew, and history begins on that day.",
 ];
 
+/// The lake may be the only witness of how the history was.
+const ROWS: &str = "Rows that differ stand in files that are as they were written: the lake was made of \
+     another mirror, or somebody changed this one. Keep a copy of both, and hold them against a backup, \
+     before anything is made anew: that takes the mirror's word.";
+
 const LAKE: &str = "`twsync snapshot` makes anew what is damaged in the lake, and its documents.";
+
+impl Found {
+    /// Whether a whole file of the lake says something else than the mirror.
+    fn is_of_rows(&self) -> bool {
+        self.place != lake::MIRROR && self.what.contains("the mirror")
+    }
+}
 
 impl From<Finding> for Found {
     fn from(Finding { place, what }: Finding) -> Self {

@@ -2,7 +2,7 @@
 //! (<https://specs.frictionlessdata.io/tabular-data-package/>).
 //!
 //! Sizes are not in it but in the manifest: Frictionless's own program counts no bytes of Parquet, and
-//! calls every table invalid that has a size.
+//! calls every table invalid that has a size. Of a table's files it reads the first alone.
 
 use serde_json::{Value, json};
 
@@ -33,7 +33,11 @@ fn resource(table: Table, manifest: &Manifest) -> Value {
         .of(table)
         .map(|entry| entry.path.as_str())
         .collect();
-    let fields: Vec<Value> = table.columns().iter().map(field).collect();
+    let columns = table.columns();
+    let mut schema = json!({ "fields": columns.iter().map(field).collect::<Vec<_>>() });
+    if has_primary_key(table, &columns) {
+        schema["primaryKey"] = json!(table.key());
+    }
     json!({
         "profile": "tabular-data-resource",
         "name": table.folder().replace('_', "-"),
@@ -43,11 +47,19 @@ fn resource(table: Table, manifest: &Manifest) -> Value {
         "format": "parquet",
         "mediatype": "application/vnd.apache.parquet",
         "encoding": "utf-8",
-        "schema": {
-            "fields": fields,
-            "primaryKey": table.key(),
-        },
+        "schema": schema,
     })
+}
+
+/// Whether the table's key is one as the specification has it: in the files, and never null in part.
+fn has_primary_key(table: Table, columns: &[Column]) -> bool {
+    let always_there: Vec<String> = columns
+        .iter()
+        .filter(|column| column.required)
+        .map(Column::name)
+        .collect();
+    let mut key = table.key().iter();
+    key.all(|part| always_there.iter().any(|name| name == part))
 }
 
 fn field(column: &Column) -> Value {
@@ -59,7 +71,7 @@ fn field(column: &Column) -> Value {
         Kind::Instant => ("datetime", "default"),
         Kind::Day => ("date", "default"),
     };
-    json!({
+    let mut field = json!({
         "name": column.name(),
         "type": kind,
         "format": format,
@@ -67,5 +79,10 @@ fn field(column: &Column) -> Value {
         "unit": column.unit.words(),
         "apiName": column.api_name(),
         "constraints": { "required": column.required },
-    })
+    });
+    // Frictionless's own program reads by pandas, where an integer that is missing is not a number.
+    if column.kind == Kind::Integer && !column.required {
+        field["missingValues"] = json!(["", "nan"]);
+    }
+    field
 }

@@ -118,11 +118,12 @@ impl Table {
         }
     }
 
-    /// The columns that together name one row of the table (with the partition's, where it has
-    /// one).
+    /// The columns that together name one row of the table, its partition's among them where the
+    /// others do not.
     pub const fn key(self) -> &'static [&'static str] {
         match self {
-            Self::Current | Self::Snapshot | Self::Runs => &["id"],
+            Self::Current | Self::Runs => &["id"],
+            Self::Snapshot => &["snapshot_date", "id"],
             Self::History => &["id", "valid_from"],
             Self::Changes => &["id", "changed_at"],
             Self::Daily => &[

@@ -150,13 +150,3 @@ async fn sql_as_a_name_is_bound() {
 async fn ten_thousand_headers_are_refused() {
     is_given_up(Action::filler_headers(10_000), Exit::Unavailable).await;
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_object_of_a_hundred_thousand_members_costs_no_more_than_its_length() {
-    let members: Vec<String> = (0..100_000).map(|nth| format!("\"k{nth}\":0")).collect();
-    let row = format!("{{{}}}", members.join(","));
-    let copying = Copying::of(20).await;
-    copying.fault(Rule::on(On::Page(1)).does(Action::inject_row(row)));
-    copying.run().await.ok();
-    copying.assert_mirror_equals_world();
-}

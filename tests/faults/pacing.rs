@@ -159,6 +159,35 @@ async fn a_429_without_a_hint_halves_the_rate_which_is_remembered_and_slowly_reg
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn before_each_retry_there_is_a_random_wait_and_a_longer_one_each_time() {
+    let mut copying = Copying::of(30).await;
+    copying.config.pace.in_flight_max = 1;
+    for id in copying.world().listed_ids() {
+        let three = Rule::on(On::Customer(id)).times(3);
+        copying.fault(three.does(Action::status(503)));
+    }
+    let arrivals = copying.arrivals();
+    let ran = copying.run().await.ok();
+    assert_eq!(ran.report.counts.retries, 90);
+    let times = arrivals.times();
+    let of_details = times[times.len() - 4 * 30..].chunks(4);
+    for (retry, most) in [(1, 200), (2, 600), (3, 1800)] {
+        let waits = of_details.clone().map(|it| it[retry] - it[retry - 1]);
+        let waits: Vec<SignedDuration> = waits.map(|it| it.try_into().unwrap()).collect();
+        let most = SignedDuration::from_millis(most);
+        let longest = *waits.iter().max().unwrap();
+        // That thirty of them are all in the shorter half happens once in a milliard.
+        assert!(longest > most / 2, "retry {retry}: {longest}");
+        assert!(
+            longest <= most + SignedDuration::from_millis(1),
+            "{longest}"
+        );
+        let shortest = *waits.iter().min().unwrap();
+        assert!(shortest < most / 2, "retry {retry}: {shortest}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_storm_spends_the_runs_retries_and_ends_it() {
     let copying = Copying::of(120).await;
     let storm = copying.fault(Rule::on(On::Detail).does(Action::status(503)));

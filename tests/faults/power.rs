@@ -99,6 +99,25 @@ async fn all_of_a_generation_is_on_disk_before_it_takes_its_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_new_mirror_is_on_disk_before_its_name_is_and_before_a_lake_is_made_of_it() {
+    let shell = Shell::of(20).await;
+    let (said, syncs) = watched(&shell, "").await;
+    said.exits(0);
+    let beside = fs::metadata(shell.path("")).unwrap().ino();
+    // SQLite waits for the folder too, where it removes a journal: before that.
+    let made = syncs
+        .iter()
+        .rposition(|sync| sync.name.ends_with("/mirror.db.new"));
+    let after = &syncs[made.expect("it is made under another name")..];
+    let other = |sync: &Sync| sync.inode != beside && !sync.name.ends_with("/mirror.db.new");
+    let next = after.iter().position(other).unwrap();
+    let named = after
+        .iter()
+        .position(|sync| sync.inode == beside && sync.done);
+    assert!(named.is_some_and(|named| named < next), "{named:?}, {next}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_log_of_the_mirror_is_on_disk_before_what_it_says_is_folded_back() {
     let shell = Shell::of(20).await;
     let (said, syncs) = watched(&shell, "").await;

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use crate::python::{ends_well, python_with, script};
 use crate::world::{World, customers};
 
-const IMPORTS: &str = "import duckdb, importlib.metadata, pandas, polars, pyarrow
+const IMPORTS: &str = "import duckdb, frictionless, importlib.metadata, pandas, polars, pyarrow
 importlib.metadata.version('duckdb-cli')";
 
 /// A Python that has the programs.
@@ -65,6 +65,11 @@ fn polars_reads_native_ids() {
 #[test]
 fn pandas_reads_it() {
     check("read_pandas.py", false);
+}
+
+#[test]
+fn frictionless_finds_the_description_true() {
+    check("read_frictionless.py", false);
 }
 
 #[test]

@@ -57,7 +57,12 @@ fn every_column_says_what_it_is() {
     for table in Table::ALL {
         assert!(!table.meaning().is_empty());
         let names: Vec<String> = table.columns().iter().map(Column::name).collect();
-        for key in table.key().iter().chain(table.order()) {
+        let partition = table.partition().map(|column| column.name());
+        for key in table.key() {
+            let mut all = names.iter().chain(&partition);
+            assert!(all.any(|name| name == key), "{table:?} {key}");
+        }
+        for key in table.order() {
             assert!(names.iter().any(|name| name == key), "{table:?} {key}");
         }
         for column in table.columns().iter().chain(&table.partition()) {
@@ -325,6 +330,7 @@ fn documents_name_every_table_column_and_file() {
             assert!(readme.contains(&format!("| `{name}` |")), "{name}");
         }
     }
+    assert!(readme.contains("One row for each: `snapshot_date`, `id`."));
     let resources = package["resources"].as_array().expect("resources");
     assert_eq!(resources.len(), Table::ALL.len());
     for path in tables(&world.lake()).keys() {
