@@ -73,7 +73,7 @@ impl Answer {
 }
 
 impl From<Finding> for Damaged {
-    fn from(Finding { place, what }: Finding) -> Self {
+    fn from(Finding { place, what, .. }: Finding) -> Self {
         Self { place, what }
     }
 }

@@ -26,6 +26,8 @@ struct Answer {
 struct Found {
     place: String,
     what: String,
+    #[serde(skip)]
+    is_disagreement: bool,
 }
 
 pub(super) async fn run(config: Config, terminal: &Terminal) -> Result<Exit, Failure> {
@@ -56,6 +58,7 @@ fn findings(config: &Config) -> Result<Vec<Found>, Failure> {
     let found = |what| Found {
         place: lake::MIRROR.to_owned(),
         what,
+        is_disagreement: false,
     };
     Ok(faults.into_iter().map(found).collect())
 }
@@ -68,7 +71,7 @@ fn next(findings: &[Found]) -> Vec<&'static str> {
     if in_mirror > 0 {
         next.extend(MIRROR_FIRST);
     }
-    if findings.iter().any(Found::is_of_rows) {
+    if findings.iter().any(|found| found.is_disagreement) {
         next.push(ROWS);
     }
     if in_mirror < findings.len() {
@@ -93,16 +96,13 @@ const ROWS: &str = "Rows that differ stand in files that are as they were writte
 
 const LAKE: &str = "`twsync snapshot` makes anew what is damaged in the lake, and its documents.";
 
-impl Found {
-    /// Whether a whole file of the lake says something else than the mirror.
-    fn is_of_rows(&self) -> bool {
-        self.place != lake::MIRROR && self.what.contains("the mirror")
-    }
-}
-
 impl From<Finding> for Found {
-    fn from(Finding { place, what }: Finding) -> Self {
-        Self { place, what }
+    fn from(finding: Finding) -> Self {
+        Self {
+            place: finding.place,
+            what: finding.what,
+            is_disagreement: finding.is_disagreement,
+        }
     }
 }
 
@@ -114,7 +114,7 @@ fn text(answer: &Answer) -> String {
         return format!("{GREEN}✓{GREEN:#} mirror and history are whole; there is no lake\n");
     }
     let mut text = String::new();
-    for Found { place, what } in &answer.findings {
+    for Found { place, what, .. } in &answer.findings {
         let _ = writeln!(
             text,
             "{RED}✗{RED:#} {BOLD}{}{BOLD:#}: {}",

@@ -100,7 +100,7 @@ impl<'known> Comparison<'known> {
     }
 
     fn lacks(&self, expected: &[Cell<'_>]) -> Finding {
-        Finding::new(
+        Finding::disagreement(
             self.table,
             format!("lacks {} of the mirror", name(&self.columns, expected)),
         )

@@ -31,10 +31,10 @@ impl Hashed {
         self.refused.take()
     }
 
-    /// Waits until all of it is on disk; how many bytes it is, and their SHA-256.
-    pub(super) fn end(&mut self) -> io::Result<(u64, String)> {
-        self.file.sync_all()?;
-        Ok((self.bytes, hex(&self.hash.finalize_reset())))
+    /// The file, how many bytes it is, and their SHA-256. They need not be on disk yet.
+    pub(super) fn end(&mut self) -> io::Result<(File, u64, String)> {
+        let file = self.file.try_clone()?;
+        Ok((file, self.bytes, hex(&self.hash.finalize_reset())))
     }
 }
 

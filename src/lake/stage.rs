@@ -214,7 +214,7 @@ impl<'previous> Stage<'previous> {
         } = file;
         let pairs = stamp.iter();
         let origin = Origin::of(pairs.map(|(key, value)| (key.as_str(), Some(value.as_str()))));
-        let written = writer.finish(stamp)?;
+        let (written, file) = writer.finish(stamp)?;
         let entry = self.entry(table, &part, &written, origin);
         if self.keep_if_same(&entry)? {
             fs::remove_file(&path).map_err(Error::io(&path))?;
@@ -222,25 +222,39 @@ impl<'previous> Stage<'previous> {
             let target = self.target(&entry)?;
             fs::rename(&path, &target).map_err(Error::io(&target))?;
             fail::fail_point!("lake-written");
-            self.check_beside(&target, Shape::new(table, self.encoding), entry.clone())?;
+            self.check_beside(
+                file,
+                &target,
+                Shape::new(table, self.encoding),
+                entry.clone(),
+            )?;
         }
         self.entries.push(entry.clone());
         Ok(entry)
     }
 
-    /// Has a file checked on a thread of its own, one file at a time.
-    fn check_beside(&mut self, path: &Path, shape: Shape, entry: Entry) -> Result<(), Error> {
+    /// Has a file brought to disk and checked on a thread of its own, one file at a time.
+    fn check_beside(
+        &mut self,
+        file: File,
+        path: &Path,
+        shape: Shape,
+        entry: Entry,
+    ) -> Result<(), Error> {
         self.await_check()?;
         let written = path.to_owned();
         let checking = std::thread::Builder::new()
             .name("lake-check".to_owned())
-            .spawn(move || check(&written, &shape, &entry));
+            .spawn(move || {
+                file.sync_all().map_err(Error::io(&written))?;
+                check(&written, &shape, &entry)
+            });
         self.checking = Some(checking.map_err(Error::io(path))?);
         Ok(())
     }
 
-    /// Waits until every file so far has been reopened and was found to be as it was written. Nothing may
-    /// be handed over before.
+    /// Waits until every file so far is on disk, has been reopened and was found to be as it was written.
+    /// Nothing may be handed over before.
     pub(super) fn await_check(&mut self) -> Result<(), Error> {
         let checked = self.checking.take().map(JoinHandle::join);
         checked.map_or(Ok(()), |checked| {
@@ -382,4 +396,55 @@ fn sync_tree(folder: &Path) -> Result<(), Error> {
         }
     }
     place::sync_folder(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_not_as_it_was_written_is_refused_whatever_differs() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().join("stage");
+        fs::create_dir(&root).expect("a folder");
+        let mut stage = Stage::new(root.clone(), UuidEncoding::String, Names::Fixed, None);
+        let mut file = stage.begin(Table::Daily, "all").expect("it begins");
+        let count = Cell::Integer(1);
+        let cells = [
+            Cell::Day(1),
+            Cell::Null,
+            Cell::Null,
+            Cell::Null,
+            count,
+            count,
+        ];
+        file.push(cells).expect("a row is taken");
+        let entry = stage.finish(file, Vec::new()).expect("it ends");
+        stage.await_check().expect("it is as it was written");
+
+        let path = root.join(&entry.path);
+        let held_against = |table, entry: &Entry| {
+            let shape = Shape::new(table, UuidEncoding::String);
+            check(&path, &shape, entry)
+        };
+        held_against(Table::Daily, &entry).expect("it is as it was written");
+        let one_more = Entry {
+            rows: entry.rows + 1,
+            ..entry.clone()
+        };
+        let other_bytes = Entry {
+            sha256: digest::sha256_of_text(""),
+            ..entry.clone()
+        };
+        for refused in [
+            held_against(Table::Daily, &one_more),
+            held_against(Table::Daily, &other_bytes),
+            held_against(Table::Runs, &entry),
+        ] {
+            assert!(
+                matches!(refused, Err(Error::NotAsWritten { .. })),
+                "{refused:?}"
+            );
+        }
+    }
 }

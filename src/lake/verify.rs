@@ -38,6 +38,9 @@ pub struct Finding {
     pub place: String,
     /// What is wrong, naming customers by id and no value of theirs.
     pub what: String,
+    /// Whether it is that the lake and the mirror say different things, each of which may be as it was
+    /// written.
+    pub is_disagreement: bool,
 }
 
 impl fmt::Display for Finding {
@@ -51,11 +54,21 @@ impl Finding {
         Self {
             place: place.to_owned(),
             what: what.to_string(),
+            is_disagreement: false,
         }
     }
 
+    /// The lake says something else than the mirror.
+    pub(super) fn disagreement(place: &str, what: impl fmt::Display) -> Self {
+        Self {
+            is_disagreement: true,
+            ..Self::new(place, what)
+        }
+    }
+
+    /// A row of the lake says something else than the mirror.
     pub(super) fn at(position: &Position, what: impl fmt::Display) -> Self {
-        Self::new(&format!("{} row {}", position.path, position.row), what)
+        Self::disagreement(&format!("{} row {}", position.path, position.row), what)
     }
 }
 
@@ -270,7 +283,10 @@ impl<'a> Verifier<'a> {
                 Ok(_) if findings.len() < DAYS_LOOKED_INTO => {
                     findings.extend(self.day(entry, day)?);
                 }
-                Ok(_) => findings.push(Finding::new(&entry.path, "other rows than the mirror has")),
+                Ok(_) => {
+                    let what = "other rows than the mirror has";
+                    findings.push(Finding::disagreement(&entry.path, what));
+                }
                 Err(error) => findings.push(Finding::new(&entry.path, error)),
             }
         }

@@ -25,7 +25,7 @@ use super::place::make_file;
 use super::provenance::Stamp;
 use super::shape::{ROW_GROUP_ROWS, Shape};
 
-/// A file that is written, closed and on disk.
+/// A file that is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Written {
     /// Rows in it.
@@ -136,17 +136,19 @@ impl FileWriter {
         Ok(())
     }
 
-    /// Writes what is left and the footer, and waits until all of it is on disk.
-    pub(super) fn finish(mut self, stamp: Stamp) -> Result<Written, Error> {
+    /// Writes what is left and the footer. Beside what was written comes the file, for whoever waits until
+    /// it is on disk.
+    pub(super) fn finish(mut self, stamp: Stamp) -> Result<(Written, File), Error> {
         let mut output = self.rest()?;
         close(&mut output.file, stamp).map_err(|error| self.failure(&mut output, error))?;
         let hashed = output.file.inner_mut();
-        let (bytes, sha256) = hashed.end().map_err(Error::io(&self.path))?;
-        Ok(Written {
+        let (file, bytes, sha256) = hashed.end().map_err(Error::io(&self.path))?;
+        let written = Written {
             rows: self.rows,
             bytes,
             sha256,
-        })
+        };
+        Ok((written, file))
     }
 
     /// Hands the batch to the encoders. Batches divide row groups evenly.
@@ -258,7 +260,7 @@ mod tests {
             writer.push(cells).expect("a row is taken");
         }
         let stamp = vec![("twsync.table".to_owned(), "customers_daily".to_owned())];
-        writer.finish(stamp).expect("a file ends")
+        writer.finish(stamp).expect("a file ends").0
     }
 
     #[test]

@@ -129,7 +129,7 @@ async fn the_log_of_the_mirror_is_on_disk_before_what_it_says_is_folded_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_fsync_of_any_file_of_the_lake_is_not_tried_again() {
-    for name in ["/file-", ".parquet", "/manifest.json", "/current"] {
+    for name in [".parquet", "/manifest.json", "/current"] {
         let shell = Shell::of(20).await;
         shell.once().await.exits(0);
         let (generation, names) = (shell.generation(), shell.names());
