@@ -16,6 +16,7 @@ import os
 import pathlib
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -267,6 +268,12 @@ def days(folder, customers, count, each=lambda day: None):
     return took
 
 
+def touch(mirror):
+    """One customer's details were verified again, and nothing else: of the tables only the snapshot is another."""
+    with contextlib.closing(sqlite3.connect(mirror)) as base, base:
+        base.execute("UPDATE kept SET detail_verified_at = strftime('%Y-%m-%dT%H:%M:%f000Z') WHERE row = 1")
+
+
 def generation(customers=1_000_000):
     """A generation after 1 % of the customers changed, against one that writes the snapshot file alone."""
     with tempfile.TemporaryDirectory() as folder:
@@ -280,7 +287,9 @@ def generation(customers=1_000_000):
         for _ in range(5):
             shutil.rmtree(f"{folder}/lake")
             shutil.copytree(f"{folder}/before", f"{folder}/lake", copy_function=os.link)
-            rounds.append((published(environment), published(environment)))
+            changed = published(environment)
+            touch(f"{folder}/mirror.db")
+            rounds.append((changed, published(environment)))
         for place, what in enumerate(("seconds", "processor seconds")):
             changed, alone = (middle([one[which][place] for one in rounds]) for which in (0, 1))
             say(f"a generation after 1 % changed, {what} ÷ the snapshot file's alone", changed / alone, 1.3, "less",

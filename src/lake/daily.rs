@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use foldhash::fast::FixedState;
+
 use crate::mirror::{Op, VersionRow};
 
 use super::Error;
@@ -18,12 +20,15 @@ use super::table::Table;
 #[derive(Default)]
 pub(super) struct Daily {
     words: Words,
-    differences: BTreeMap<Day, HashMap<Group, Count>>,
+    differences: BTreeMap<Day, Counts>,
     newest: Option<i64>,
 }
 
 /// Tier and status by number, and the standing.
 type Group = (u32, u32, Option<bool>);
+
+/// Of each group. Numbers that are given here need no hash that nobody can foresee.
+type Counts = HashMap<Group, Count, FixedState>;
 
 #[derive(Clone, Copy, Default)]
 struct Count {
@@ -73,7 +78,7 @@ impl Daily {
         last: Day,
         mut each: impl FnMut(Day, i64, [Cell<'_>; 6]) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mut counts: HashMap<Group, Count> = HashMap::new();
+        let mut counts = Counts::default();
         let Some(mut day) = self.differences.keys().next().copied() else {
             return Ok(());
         };
