@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::FixedState;
 
-use crate::mirror::{Op, VersionRow};
+use crate::mirror::{CustomerRow, Op, VersionRow};
 
 use super::Error;
 use super::calendar::Day;
@@ -50,9 +50,9 @@ impl Daily {
         if version.op == Op::Delete {
             return;
         }
-        let group = (
-            self.words.number(version.tier_name),
-            self.words.number(version.subscription_status),
+        let group = self.group(
+            version.tier_name,
+            version.subscription_status,
             version.subscription_enabled,
         );
         let members = version.member_count.unwrap_or_default();
@@ -60,6 +60,22 @@ impl Daily {
         if let Some(valid_to) = version.valid_to {
             self.difference(valid_to, group).add(-1, members);
         }
+    }
+
+    /// Takes the version in that holds of a living customer.
+    pub(super) fn add_living(&mut self, row: &CustomerRow<'_>) {
+        self.newest = self.newest.max(Some(row.changed_at));
+        let group = self.group(
+            row.tier_name,
+            row.subscription_status,
+            row.subscription_enabled,
+        );
+        let members = row.member_count.unwrap_or_default();
+        self.difference(row.changed_at, group).add(1, members);
+    }
+
+    fn group(&mut self, tier: Option<&str>, status: Option<&str>, enabled: Option<bool>) -> Group {
+        (self.words.number(tier), self.words.number(status), enabled)
     }
 
     /// Writes the table, up to the source's own day.

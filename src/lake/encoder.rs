@@ -18,7 +18,7 @@ use parquet::errors::Result;
 const THREADS: usize = 2;
 
 /// Batches that wait for a thread, at most.
-const BATCHES_WAITING: usize = 2;
+const BATCHES_WAITING: usize = 6;
 
 /// Row groups of a thread that wait to be put into the file, at most.
 const GROUPS_WAITING: usize = 1;

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::mirror::{Op, VersionRow};
+use crate::mirror::{CustomerRow, Op, Opening, VersionRow};
 
 use super::Error;
 use super::calendar::Day;
@@ -64,21 +64,24 @@ impl History {
     }
 
     /// Takes in the version that holds of the living customer that was just put into `current`.
-    pub(super) fn push_living(&mut self, version: &VersionRow<'_>) -> Result<(), Error> {
-        self.note(version);
+    pub(super) fn push_living(
+        &mut self,
+        row: &CustomerRow<'_>,
+        opening: &Opening<'_>,
+    ) -> Result<(), Error> {
+        self.daily.add_living(row);
+        self.newest = self.newest.max(Some(row.changed_at));
+        let validity = (row.changed_at, None);
+        let run_id = Cell::Text(opening.run_id);
         self.open
-            .push(own_cells(version, Cell::Text(version.run_id)))
+            .push(own_cells(opening.op, validity, opening.not_before, run_id))
     }
 
     /// Takes in the version that says that a customer is gone.
     pub(super) fn push_gone(&mut self, version: &VersionRow<'_>) -> Result<(), Error> {
-        self.note(version);
-        self.gone.push(key(version, GONE_GROUP), cells(version))
-    }
-
-    fn note(&mut self, version: &VersionRow<'_>) {
         self.daily.add(version);
         self.newest = self.newest.max(Some(version.valid_from));
+        self.gone.push(key(version, GONE_GROUP), cells(version))
     }
 
     /// Ends both tables, with the versions that do not hold any more. `current` must be finished.
@@ -206,20 +209,27 @@ pub(super) fn key(version: &VersionRow<'_>, group: u32) -> Key {
 pub(super) fn cells<'row>(
     version: &VersionRow<'row>,
 ) -> impl Iterator<Item = Cell<'row>> + use<'row> {
+    let validity = (version.valid_from, version.valid_to);
+    let run_id = Cell::Id(id_bytes(version.run_id));
     [Cell::Id(id_bytes(version.customer_id))]
         .into_iter()
         .chain(Fields::from(version).cells())
-        .chain(own_cells(version, Cell::Id(id_bytes(version.run_id))))
+        .chain(own_cells(version.op, validity, version.not_before, run_id))
 }
 
 /// A cell for each column of `customers_history` that `current` lacks, `run_id` for the last.
-fn own_cells<'row>(version: &VersionRow<'row>, run_id: Cell<'row>) -> [Cell<'row>; 6] {
+fn own_cells(
+    op: Op,
+    (valid_from, valid_to): (i64, Option<i64>),
+    not_before: Option<i64>,
+    run_id: Cell<'_>,
+) -> [Cell<'_>; 6] {
     [
-        Cell::Text(version.op.as_str()),
-        Cell::Instant(version.valid_from),
-        Cell::instant(version.valid_to),
-        Cell::Flag(version.valid_to.is_none()),
-        Cell::instant(version.not_before),
+        Cell::Text(op.as_str()),
+        Cell::Instant(valid_from),
+        Cell::instant(valid_to),
+        Cell::Flag(valid_to.is_none()),
+        Cell::instant(not_before),
         run_id,
     ]
 }

@@ -46,12 +46,12 @@ impl Current {
                 source.live.advance(1);
                 self.push(row).map(drop)
             })?,
-            Some(history) => source.mirror.latest(|row, version| {
+            Some(history) => source.mirror.latest(|row, opening| {
                 source.live.advance(1);
                 if self.push(row)? {
-                    history.push_living(version)
+                    history.push_living(row, opening)
                 } else {
-                    history.push_gone(version)
+                    history.push_gone(&VersionRow::that_holds(row, opening))
                 }
             })?,
         }

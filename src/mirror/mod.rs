@@ -75,7 +75,7 @@ pub use pages::{PageTaken, Verdict};
 pub use queue::{QueueKey, Queued, Reason};
 pub use read::{Reader, Snapshot, Standing};
 pub use rejected::KeptRejected;
-pub use rows::{CustomerOrder, CustomerRow, Presence, VersionOrder, VersionRow};
+pub use rows::{CustomerOrder, CustomerRow, Opening, Presence, VersionOrder, VersionRow};
 pub use settle::{Effect, Nature, Settled, Settlement};
 pub use versions::{Op, Version};
 

@@ -14,8 +14,8 @@ use super::header::Header;
 use super::open::{self, SCHEMA};
 use super::row::{count_at, time_at};
 use super::{
-    CustomerOrder, CustomerRow, Error, Kept, KeptRejected, Known, Memory, Presence, Reason,
-    Version, VersionOrder, VersionRow, check, customers, due, known, living, memory, queue,
+    CustomerOrder, CustomerRow, Error, Kept, KeptRejected, Known, Memory, Opening, Presence,
+    Reason, Version, VersionOrder, VersionRow, check, customers, due, known, living, memory, queue,
     rejected, rows, runs, versions,
 };
 
@@ -169,11 +169,11 @@ impl Snapshot<'_> {
         rows::customers(&self.transaction, self.path, order, each)
     }
 
-    /// Gives every customer to `each` together with the version that holds of it, by `created_at` (those
-    /// without first), then `id`.
+    /// Gives every customer to `each` together with how the version that holds of it began, by
+    /// `created_at` (those without first), then `id`.
     pub fn latest<E: From<Error>>(
         &self,
-        each: impl FnMut(&CustomerRow<'_>, &VersionRow<'_>) -> Result<(), E>,
+        each: impl FnMut(&CustomerRow<'_>, &Opening<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         rows::latest(&self.transaction, self.path, each)
     }

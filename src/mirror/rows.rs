@@ -73,6 +73,16 @@ pub struct VersionRow<'row> {
     pub run_id: &'row str,
 }
 
+/// What the version that holds of a customer says beyond the customer's row: how it began. Times as in
+/// [`CustomerRow`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the columns of the table of versions")]
+pub struct Opening<'row> {
+    pub op: Op,
+    pub not_before: Option<i64>,
+    pub run_id: &'row str,
+}
+
 /// What a customer's row says of it beyond its versions. Times as in [`CustomerRow`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the columns of the table of customers")]
@@ -151,16 +161,16 @@ pub(super) fn customers<E: From<Error>>(
 }
 
 /// Gives every customer to `each`, by `created_at` (those without first), then `id`, together with
-/// the version that holds of it.
+/// how the version that holds of it began.
 pub(super) fn latest<E: From<Error>>(
     connection: &Connection,
     path: &Path,
-    mut each: impl FnMut(&CustomerRow<'_>, &VersionRow<'_>) -> Result<(), E>,
+    mut each: impl FnMut(&CustomerRow<'_>, &Opening<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     creation::customers(connection, path, &creation::WITH_VERSION, |row| {
         let customer = CustomerRow::read(row)?;
-        let version = VersionRow::open(&customer, row, CUSTOMER_COLUMNS)?;
-        Ok(each(&customer, &version))
+        let opening = Opening::read(row, CUSTOMER_COLUMNS)?;
+        Ok(each(&customer, &opening))
     })
 }
 
@@ -312,14 +322,20 @@ impl<'row> CustomerRow<'row> {
     }
 }
 
-impl<'row> VersionRow<'row> {
-    /// The version of `customer` that holds, whose own columns (op, `not_before`, run) begin at `first`.
-    fn open(
-        customer: &CustomerRow<'row>,
-        row: &'row Row<'_>,
-        first: usize,
-    ) -> rusqlite::Result<Self> {
+impl<'row> Opening<'row> {
+    fn read(row: &'row Row<'_>, first: usize) -> rusqlite::Result<Self> {
         Ok(Self {
+            op: row.get(first)?,
+            not_before: micros_at(row, first + 1)?,
+            run_id: must(first + 2, text_at(row, first + 2)?)?,
+        })
+    }
+}
+
+impl<'row> VersionRow<'row> {
+    /// The version of `customer` that holds.
+    pub fn that_holds(customer: &CustomerRow<'row>, opening: &Opening<'row>) -> Self {
+        Self {
             customer_id: customer.id,
             name: customer.name,
             tier_name: customer.tier_name,
@@ -330,12 +346,12 @@ impl<'row> VersionRow<'row> {
             created_at: customer.created_at,
             owner_user_id: customer.owner_user_id,
             extra: customer.extra,
-            op: row.get(first)?,
+            op: opening.op,
             valid_from: customer.changed_at,
             valid_to: None,
-            not_before: micros_at(row, first + 1)?,
-            run_id: must(first + 2, text_at(row, first + 2)?)?,
-        })
+            not_before: opening.not_before,
+            run_id: opening.run_id,
+        }
     }
 
     /// The version whose columns begin at `first`; the customer's id is column 0.
