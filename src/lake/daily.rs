@@ -4,16 +4,20 @@
 //! So sums of differences, day by day, are all that is needed, in whatever order versions come.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::mpsc::sync_channel;
+use std::thread::JoinHandle;
 
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use foldhash::fast::FixedState;
 
-use crate::mirror::{CustomerRow, Op, VersionRow};
+use crate::mirror::{Op, VersionRow};
 
 use super::Error;
 use super::calendar::Day;
 use super::cell::Cell;
 use super::source::Source;
-use super::stage::Stage;
+use super::stage::{Stage, StagedFile};
 use super::table::Table;
 
 /// Differences between one day's end and the next.
@@ -43,10 +47,40 @@ impl Count {
     }
 }
 
+/// A thread that counts living customers while they are written.
+pub(super) struct Counting(JoinHandle<Daily>);
+
+impl Counting {
+    /// Starts it, for all rows that `current` is given from now on.
+    pub(super) fn start(current: &mut StagedFile) -> std::io::Result<Self> {
+        let (sender, batches) = sync_channel::<RecordBatch>(BATCHES_WAITING);
+        let counting = std::thread::Builder::new()
+            .name("lake-daily".to_owned())
+            .spawn(move || {
+                let mut daily = Daily::default();
+                for batch in batches {
+                    daily.add_living(&batch);
+                }
+                daily
+            })?;
+        current.show_to(sender);
+        Ok(Self(counting))
+    }
+
+    /// Waits until all are counted. `current` must be finished.
+    pub(super) fn end(self) -> Daily {
+        let counted = self.0.join();
+        counted.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+/// Batches that wait to be counted, at most.
+const BATCHES_WAITING: usize = 6;
+
 impl Daily {
     /// Takes a version in. One that says that the customer is gone counts nowhere.
     pub(super) fn add(&mut self, version: &VersionRow<'_>) {
-        self.newest = self.newest.max(Some(version.valid_from));
+        self.note(Some(version.valid_from));
         if version.op == Op::Delete {
             return;
         }
@@ -62,16 +96,27 @@ impl Daily {
         }
     }
 
-    /// Takes the version in that holds of a living customer.
-    pub(super) fn add_living(&mut self, row: &CustomerRow<'_>) {
-        self.newest = self.newest.max(Some(row.changed_at));
-        let group = self.group(
-            row.tier_name,
-            row.subscription_status,
-            row.subscription_enabled,
-        );
-        let members = row.member_count.unwrap_or_default();
-        self.difference(row.changed_at, group).add(1, members);
+    /// Takes note that something was written at `at` that counts nowhere.
+    pub(super) fn note(&mut self, at: Option<i64>) {
+        self.newest = self.newest.max(at);
+    }
+
+    /// Takes in the versions that hold of these living customers, rows of `current`.
+    fn add_living(&mut self, batch: &RecordBatch) {
+        let column = |name| batch.column_by_name(name).expect("current has it");
+        let tiers = column("tier_name").as_string::<i32>();
+        let statuses = column("subscription_status").as_string::<i32>();
+        let enabled = column("subscription_enabled").as_boolean();
+        let members = column("member_count").as_primitive::<Int64Type>();
+        let changed_at = column("changed_at").as_primitive::<TimestampMicrosecondType>();
+        let texts = tiers.iter().zip(statuses);
+        let figures = enabled.iter().zip(members).zip(changed_at.values());
+        for ((tier, status), ((enabled, members), at)) in texts.zip(figures) {
+            let group = self.group(tier, status, enabled);
+            let members = members.unwrap_or_default();
+            self.difference(*at, group).add(1, members);
+            self.newest = self.newest.max(Some(*at));
+        }
     }
 
     fn group(&mut self, tier: Option<&str>, status: Option<&str>, enabled: Option<bool>) -> Group {

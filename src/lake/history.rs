@@ -13,7 +13,7 @@ use crate::mirror::{CustomerRow, Op, Opening, VersionRow};
 use super::Error;
 use super::calendar::Day;
 use super::cell::Cell;
-use super::daily::Daily;
+use super::daily::{Counting, Daily};
 use super::fields::{Fields, id_bytes};
 use super::previous::Previous;
 use super::sorter::{Key, Sorter};
@@ -34,7 +34,7 @@ const GONE_GROUP: u32 = u32::MAX;
 pub(super) struct History {
     open: SecondFile,
     gone: Sorter,
-    daily: Daily,
+    living: Counting,
     newest: Option<i64>,
     /// The first day of the months that are to be written; none for all.
     from: Option<Day>,
@@ -57,7 +57,7 @@ impl History {
         Ok(Some(Self {
             open: stage.begin_second(Table::History, OPEN, current)?,
             gone: Sorter::new(stage.root()),
-            daily: Daily::default(),
+            living: Counting::start(current).map_err(Error::io(stage.root()))?,
             newest: None,
             from,
         }))
@@ -69,7 +69,6 @@ impl History {
         row: &CustomerRow<'_>,
         opening: &Opening<'_>,
     ) -> Result<(), Error> {
-        self.daily.add_living(row);
         self.newest = self.newest.max(Some(row.changed_at));
         let validity = (row.changed_at, None);
         let run_id = Cell::Text(opening.run_id);
@@ -79,7 +78,6 @@ impl History {
 
     /// Takes in the version that says that a customer is gone.
     pub(super) fn push_gone(&mut self, version: &VersionRow<'_>) -> Result<(), Error> {
-        self.daily.add(version);
         self.newest = self.newest.max(Some(version.valid_from));
         self.gone.push(key(version, GONE_GROUP), cells(version))
     }
@@ -94,8 +92,10 @@ impl History {
         let open = &mut self.open;
         self.gone.drain(|_, cells| open.push_alone(cells))?;
         stage.finish_second(self.open, stamp)?;
-        write_ended(stage, source, self.from, &mut self.daily)?;
-        self.daily.write(stage, source)
+        let mut daily = self.living.end();
+        daily.note(self.newest);
+        write_ended(stage, source, self.from, &mut daily)?;
+        daily.write(stage, source)
     }
 }
 

@@ -5,8 +5,10 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 
+use arrow::array::RecordBatch;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 
 use crate::config::UuidEncoding;
@@ -62,6 +64,11 @@ impl StagedFile {
         cells: impl IntoIterator<Item = Cell<'row>>,
     ) -> Result<(), Error> {
         self.writer.push(cells)
+    }
+
+    /// Gives every batch of rows from now on to `onlooker` as well.
+    pub(super) fn show_to(&mut self, onlooker: SyncSender<RecordBatch>) {
+        self.writer.show_to(onlooker);
     }
 }
 

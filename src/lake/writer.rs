@@ -7,7 +7,9 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 
+use arrow::array::RecordBatch;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
 use parquet::errors::{ParquetError, Result as ParquetResult};
@@ -44,6 +46,8 @@ pub(super) struct FileWriter {
     work: Work,
     /// How many of the first columns are another file's.
     borrowed: usize,
+    /// Who else is given every batch.
+    onlooker: Option<SyncSender<RecordBatch>>,
     rows: u64,
     /// Rows of the row group in the making that the encoders have.
     group_rows: usize,
@@ -105,9 +109,15 @@ impl FileWriter {
                 borrower,
             })),
             borrowed,
+            onlooker: None,
             rows: 0,
             group_rows: 0,
         })
+    }
+
+    /// Gives every batch from now on to `onlooker` as well.
+    pub(super) fn show_to(&mut self, onlooker: SyncSender<RecordBatch>) {
+        self.onlooker = Some(onlooker);
     }
 
     /// Appends a row: a cell for each column, in order.
@@ -158,6 +168,10 @@ impl FileWriter {
             return Ok(());
         }
         let batch = self.batch.take();
+        if let Some(onlooker) = &self.onlooker {
+            // One that is gone has panicked, and whoever waits for it will hear of it.
+            let _ = onlooker.send(batch.clone());
+        }
         self.rows += rows as u64;
         self.group_rows += rows;
         let ends = self.group_rows == ROW_GROUP_ROWS;
