@@ -147,7 +147,7 @@ def backfill(customers=20_000):
         say("backfill, requests a second ÷ wrk's", rate / reached, 0.35, "more",
             ours=rate, wrk=reached, seconds=seconds)
         say("backfill, requests a second ÷ a bare loop's", rate / bare, 0.35 / 0.62, "more", bare=bare)
-        say("backfill, peak memory in MiB", peak, 60, "less")
+        say("backfill, peak memory in MB", peak * 1.048576, 60, "less")
 
 
 def quiet(customers=100_000):
@@ -178,7 +178,7 @@ def million(customers=1_000_000):
     """The first run over a million customers: its peak memory."""
     with sandbox(customers) as url, tempfile.TemporaryDirectory() as folder:
         report, seconds, peak = once(settings(url, folder, 1e9))
-        say("a million customers, peak memory in MiB", peak, 120, "less",
+        say("a million customers, peak memory in MB", peak * 1.048576, 120, "less",
             seconds=seconds, requests=requests(report))
 
 
