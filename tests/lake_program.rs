@@ -228,6 +228,21 @@ async fn each_file_in_the_manifest_says_of_which_run_it_is() {
 }
 
 #[tokio::test]
+async fn the_daily_numbers_are_of_the_run_that_saw_a_customer_go() {
+    let (sandbox, program) = published().await;
+    let world = sandbox.world();
+    world.delete(world.listed_ids()[0]);
+    program.run(&["--once"]).await.exits(0);
+    let manifest = manifest(&program);
+    let files = manifest["files"].as_array().expect("files").iter();
+    let daily: Vec<&Value> = files
+        .filter(|file| file["table"] == "customers_daily")
+        .map(|file| &file["run"])
+        .collect();
+    assert_eq!(daily, [&manifest["run"]]);
+}
+
+#[tokio::test]
 async fn customers_changed_behind_the_mirrors_back_are_named_and_can_be_asked_for_again() {
     let (_sandbox, program) = published().await;
     let change = |rows: &str| {
