@@ -217,6 +217,22 @@ pub enum Task {
     Command(Command),
 }
 
+impl Command {
+    /// Whether the settings in force change what it does.
+    fn reads_settings(&self) -> bool {
+        !matches!(
+            self,
+            Self::Demo { .. } | Self::Sandbox { .. } | Self::Completions { .. } | Self::Man
+        )
+    }
+}
+
+impl Global {
+    fn has_settings(&self) -> bool {
+        self.config.is_some() || !self.settings.is_empty()
+    }
+}
+
 impl Cli {
     /// What the command line of this process says. The error is for the reader: usage, or the
     /// help that was asked for.
@@ -228,6 +244,11 @@ impl Cli {
         let task = match self.command {
             Some(_) if self.once.once => {
                 let said = "--once is a run of its own and takes no command";
+                return Err(Self::command().error(ErrorKind::ArgumentConflict, said));
+            }
+            Some(command) if !command.reads_settings() && self.global.has_settings() => {
+                let said =
+                    "this command reads no settings: --config and --set would change nothing";
                 return Err(Self::command().error(ErrorKind::ArgumentConflict, said));
             }
             Some(command) => Task::Command(command),

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use program::{Program, Said};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "demo",
     "plan",
     "status",
@@ -17,6 +17,7 @@ const COMMANDS: [&str; 12] = [
     "snapshot",
     "verify",
     "check",
+    "report",
     "config",
     "sandbox",
     "completions",
@@ -61,6 +62,8 @@ async fn misuse_ends_with_2() {
         &["refresh", "a1b2c3d4"],
         &["sandbox", "--port", "99999"],
         &["completions", "cmd.exe"],
+        &["demo", "--set", "lake.path=s3://bucket/prefix"],
+        &["sandbox", "--config", "twsync.toml"],
     ] {
         let said = program.run(arguments).await.exits(2);
         assert!(said.stdout.is_empty(), "{arguments:?}: {}", said.stdout);
