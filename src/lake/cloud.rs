@@ -70,10 +70,14 @@ pub(super) fn store(url: &Url, cloud: &Cloud) -> Result<Arc<dyn ObjectStore>, Re
 
 /// An endpoint must be an address: the crate would take any text, and panic at the first request.
 fn must_be_address(name: &str, value: &SecretString) -> Result<(), Refused> {
+    let name_in_capitals = name.to_ascii_uppercase();
+    let is_endpoint = ["ENDPOINT", "BASE_URL"]
+        .iter()
+        .any(|word| name_in_capitals.contains(word));
     let value = value.expose_secret();
     let is_address = Url::parse(value)
         .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    if is_address || value.is_empty() || !name.to_ascii_uppercase().contains("ENDPOINT") {
+    if is_address || value.is_empty() || !is_endpoint {
         return Ok(());
     }
     Err(Refused::Generic {
@@ -123,19 +127,22 @@ impl Words {
 
     /// What the cloud, or the way there, refused.
     pub(super) fn refused(&self, error: &(dyn StdError + 'static)) -> Error {
+        let cause = causes(error).last().unwrap_or(error);
         Error::Bucket {
             url: self.url.clone(),
             refusal: refusal(error),
-            what: self.of(error),
+            what: self.shown(said(&cause.to_string())),
         }
     }
 
     /// What the environment says can't be used.
     pub(super) fn settings(&self, error: &(dyn StdError + 'static)) -> Error {
+        // The first only says which cloud's it is; the others each say what those below them do.
+        let cause = error.source().unwrap_or(error);
         Error::Bucket {
             url: self.url.clone(),
             refusal: Refusal::Settings,
-            what: self.of(error),
+            what: self.shown(without_quotations(&cause.to_string())),
         }
     }
 
@@ -147,9 +154,7 @@ impl Words {
         }
     }
 
-    fn of(&self, error: &(dyn StdError + 'static)) -> String {
-        let cause = causes(error).last().unwrap_or(error).to_string();
-        let mut words = said(&cause);
+    fn shown(&self, mut words: String) -> String {
         for secret in &self.secrets {
             words = words.replace(secret.expose_secret(), "***");
         }
@@ -185,13 +190,25 @@ fn refusal(error: &(dyn StdError + 'static)) -> Refusal {
     }
 }
 
+/// Who complains of a value may quote it, or a part of it, in other letters than the environment's.
+fn without_quotations(words: &str) -> String {
+    let mut parts: Vec<&str> = words.split('"').collect();
+    parts
+        .iter_mut()
+        .skip(1)
+        .step_by(2)
+        .for_each(|it| *it = "***");
+    parts.join("\"")
+}
+
 /// The code and the message of an answer in XML, after what stands before it; else the first line.
 fn said(cause: &str) -> String {
     let cause = cause
         .strip_prefix("Server returned non-2xx status code: ")
         .unwrap_or(cause);
     let Some((status, body)) = cause.split_once('<') else {
-        return cause.lines().next().unwrap_or_default().trim().to_owned();
+        let line = cause.lines().next().unwrap_or_default().trim();
+        return line.trim_end_matches(':').to_owned();
     };
     let element = |name: &str| {
         let (_, rest) = body.split_once(&format!("{name}>"))?;

@@ -26,35 +26,34 @@ fn parquet(storage: &Storage) -> Vec<String> {
 
 #[test]
 fn the_first_publishing_puts_all_files_and_the_manifest_after_them() {
-    let Some(storage) = Storage::start() else {
-        return;
-    };
-    let mut world = world(&storage);
-    world.at("2026-01-30T10:00:00Z").find(&customers(0..40));
-    let published = world.publish();
-    assert_eq!((published.customers, published.files_kept), (40, 0));
+    for storage in Storage::of_each_cloud() {
+        let mut world = world(&storage);
+        world.at("2026-01-30T10:00:00Z").find(&customers(0..40));
+        let published = world.publish();
+        assert_eq!((published.customers, published.files_kept), (40, 0));
 
-    let manifest = storage.manifest();
-    let mut expected = named(&manifest);
-    expected.extend(DOCUMENTS.map(str::to_owned));
-    expected.sort();
-    assert_eq!(storage.objects().into_keys().collect::<Vec<_>>(), expected);
-    let puts = storage.puts();
-    let of_manifest = puts.iter().position(|name| name == "manifest.json");
-    let files = named(&manifest);
-    assert_eq!(of_manifest, Some(files.len()), "{puts:?}");
-    assert_eq!(
-        puts.len(),
-        files.len() + DOCUMENTS.len(),
-        "each once: {puts:?}"
-    );
-    assert_eq!(world.verify(), []);
-    let left = std::fs::read_dir(world.folder()).expect("a folder");
-    let left = left.map(|entry| entry.expect("an entry").file_name());
-    assert!(
-        left.into_iter()
-            .all(|name| !name.to_string_lossy().contains("staging"))
-    );
+        let manifest = storage.manifest();
+        let mut expected = named(&manifest);
+        expected.extend(DOCUMENTS.map(str::to_owned));
+        expected.sort();
+        assert_eq!(storage.objects().into_keys().collect::<Vec<_>>(), expected);
+        let puts = storage.puts();
+        let of_manifest = puts.iter().position(|name| name == "manifest.json");
+        let files = named(&manifest);
+        assert_eq!(of_manifest, Some(files.len()), "{puts:?}");
+        assert_eq!(
+            puts.len(),
+            files.len() + DOCUMENTS.len(),
+            "each once: {puts:?}"
+        );
+        assert_eq!(world.verify(), []);
+        let left = std::fs::read_dir(world.folder()).expect("a folder");
+        let left = left.map(|entry| entry.expect("an entry").file_name());
+        assert!(
+            left.into_iter()
+                .all(|name| !name.to_string_lossy().contains("staging"))
+        );
+    }
 }
 
 #[test]
@@ -134,21 +133,20 @@ fn what_is_as_it_was_is_not_sent_again() {
 
 #[test]
 fn files_go_when_the_last_two_generations_do_not_name_them() {
-    let Some(storage) = Storage::start() else {
-        return;
-    };
-    let mut world = world(&storage);
-    world.find(&customers(0..40));
-    let mut before: Vec<String> = Vec::new();
-    for members in 50..54 {
-        world.find(&[with_members(1, members)]);
-        world.publish();
-        let now = named(&storage.manifest());
-        let mut expected: Vec<String> = before.iter().chain(&now).cloned().collect();
-        expected.sort();
-        expected.dedup();
-        assert_eq!(parquet(&storage), expected);
-        before = now;
+    for storage in Storage::of_each_cloud() {
+        let mut world = world(&storage);
+        world.find(&customers(0..40));
+        let mut before: Vec<String> = Vec::new();
+        for members in 50..54 {
+            world.find(&[with_members(1, members)]);
+            world.publish();
+            let now = named(&storage.manifest());
+            let mut expected: Vec<String> = before.iter().chain(&now).cloned().collect();
+            expected.sort();
+            expected.dedup();
+            assert_eq!(parquet(&storage), expected);
+            before = now;
+        }
     }
 }
 
@@ -187,29 +185,28 @@ fn what_is_missing_or_cut_short_in_the_bucket_is_made_anew() {
 
 #[test]
 fn large_files_are_sent_in_parts() {
-    let Some(storage) = Storage::start() else {
-        return;
-    };
-    let mut world = world(&storage);
-    // Names that nothing can make shorter: twelve MiB of them.
-    let mut random = fastrand::Rng::with_seed(1);
-    let name = |random: &mut fastrand::Rng| -> String {
-        (0..16 << 10).map(|_| random.alphanumeric()).collect()
-    };
-    let mut long = customers(0..1024);
-    for customer in &mut long {
-        customer.name = Field::Value(name(&mut random));
+    for storage in Storage::of_each_cloud() {
+        let mut world = world(&storage);
+        // Names that nothing can make shorter: twelve MiB of them.
+        let mut random = fastrand::Rng::with_seed(1);
+        let name = |random: &mut fastrand::Rng| -> String {
+            (0..16 << 10).map(|_| random.alphanumeric()).collect()
+        };
+        let mut long = customers(0..1024);
+        for customer in &mut long {
+            customer.name = Field::Value(name(&mut random));
+        }
+        world.find(&long);
+        world.publish();
+        let requests = storage.requests();
+        let parts = |name: &str| {
+            let of = |it: &&String| it.starts_with("PUT ") && it.contains(name);
+            requests.iter().filter(of).count()
+        };
+        assert_eq!(parts("current/customers-"), 3, "{requests:?}");
+        assert_eq!(parts("runs/"), 1);
+        assert_eq!(world.verify(), []);
     }
-    world.find(&long);
-    world.publish();
-    let requests = storage.requests();
-    let parts = |name: &str| {
-        let of = |it: &&String| it.starts_with("PUT ") && it.contains(name);
-        requests.iter().filter(of).count()
-    };
-    assert_eq!(parts("current/customers-"), 3, "{requests:?}");
-    assert_eq!(parts("runs/"), 1);
-    assert_eq!(world.verify(), []);
 }
 
 #[test]
@@ -261,39 +258,37 @@ fn a_manifest_that_is_too_long_to_be_one_is_not_read() {
 
 #[test]
 fn every_object_says_what_it_is() {
-    let Some(storage) = Storage::start() else {
-        return;
-    };
-    let mut world = world(&storage);
-    world.find(&customers(0..3));
-    world.publish();
-    for (name, media_type) in storage.media_types() {
-        let expected = match name.rsplit_once('.').expect("an ending").1 {
-            "parquet" => "application/vnd.apache.parquet",
-            "json" => "application/json",
-            "md" => "text/markdown; charset=utf-8",
-            _ => "text/plain; charset=utf-8",
-        };
-        assert_eq!(media_type, expected, "{name}");
+    for storage in Storage::of_each_cloud() {
+        let mut world = world(&storage);
+        world.find(&customers(0..3));
+        world.publish();
+        for (name, media_type) in storage.media_types() {
+            let expected = match name.rsplit_once('.').expect("an ending").1 {
+                "parquet" => "application/vnd.apache.parquet",
+                "json" => "application/json",
+                "md" => "text/markdown; charset=utf-8",
+                _ => "text/plain; charset=utf-8",
+            };
+            assert_eq!(media_type, expected, "{name}");
+        }
     }
 }
 
 #[test]
 fn a_lake_may_be_at_the_top_of_its_bucket() {
-    let Some(storage) = Storage::start() else {
-        return;
-    };
-    let mut world = world(&storage);
-    world.settings.path = Some(location(&format!("s3://{BUCKET}")));
-    world.find(&customers(0..3));
-    world.publish();
-    world.find(&[with_members(1, 99)]);
-    world.publish();
-    assert_eq!(world.verify(), []);
-    let objects = storage.objects();
-    assert!(
-        objects.contains_key("manifest.json"),
-        "{:?}",
-        objects.keys()
-    );
+    for storage in Storage::of_each_cloud() {
+        let mut world = world(&storage);
+        world.settings.path = Some(location(&storage.place("")));
+        world.find(&customers(0..3));
+        world.publish();
+        world.find(&[with_members(1, 99)]);
+        world.publish();
+        assert_eq!(world.verify(), []);
+        let objects = storage.objects();
+        assert!(
+            objects.contains_key("manifest.json"),
+            "{:?}",
+            objects.keys()
+        );
+    }
 }

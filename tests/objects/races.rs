@@ -107,19 +107,18 @@ fn wherever_it_is_killed_one_whole_generation_is_there_and_the_next_cleans_up() 
 
 #[test]
 fn the_first_publishing_may_be_killed_too() {
-    let Some(storage) = Storage::start() else {
-        return;
-    };
-    let world = world(&storage);
-    dies_at("lake-before-exchange", &world);
-    assert!(!storage.objects().contains_key("manifest.json"));
-    world.publish();
-    assert_eq!(world.verify(), []);
-    let names = storage.objects().into_keys();
-    let files: Vec<String> = names.filter(|name| name.ends_with(".parquet")).collect();
-    let mut expected = named(&storage.manifest());
-    expected.sort();
-    assert_eq!(files, expected, "orphans are gone");
+    for storage in Storage::of_each_cloud() {
+        let world = world(&storage);
+        dies_at("lake-before-exchange", &world);
+        assert!(!storage.objects().contains_key("manifest.json"));
+        world.publish();
+        assert_eq!(world.verify(), []);
+        let names = storage.objects().into_keys();
+        let files: Vec<String> = names.filter(|name| name.ends_with(".parquet")).collect();
+        let mut expected = named(&storage.manifest());
+        expected.sort();
+        assert_eq!(files, expected, "orphans are gone");
+    }
 }
 
 #[test]
@@ -152,40 +151,38 @@ fn what_goes_while_a_generation_is_sent_is_missed_before_the_manifest_names_it()
 
 #[test]
 fn who_is_overtaken_says_so_and_changes_nothing() {
-    let Some(storage) = Storage::start() else {
-        return;
-    };
-    let mut slow = world(&storage);
-    slow.publish();
-    let mut quick = world(&storage);
-    quick.find(&[with_members(1, 99)]);
-    slow.find(&[with_members(2, 99)]);
+    for storage in Storage::of_each_cloud() {
+        let mut slow = world(&storage);
+        slow.publish();
+        let mut quick = world(&storage);
+        quick.find(&[with_members(1, 99)]);
+        slow.find(&[with_members(2, 99)]);
 
-    let other = Arc::new(Mutex::new(quick));
-    let quick = Arc::clone(&other);
-    let publish = move || drop(quick.lock().expect("one thread").publish());
-    let error = at("lake-before-exchange", publish, || slow.try_publish());
-    let error = error.expect_err("the other was quicker");
-    assert!(matches!(error, Error::Overtaken { .. }), "{error:?}");
-    assert_eq!(error.exit(), Exit::Partial);
-    let quick = other.lock().expect("one thread");
-    assert_eq!(quick.verify(), [], "the winner's generation stands");
+        let other = Arc::new(Mutex::new(quick));
+        let quick = Arc::clone(&other);
+        let publish = move || drop(quick.lock().expect("one thread").publish());
+        let error = at("lake-before-exchange", publish, || slow.try_publish());
+        let error = error.expect_err("the other was quicker");
+        assert!(matches!(error, Error::Overtaken { .. }), "{error:?}");
+        assert_eq!(error.exit(), Exit::Partial);
+        let quick = other.lock().expect("one thread");
+        assert_eq!(quick.verify(), [], "the winner's generation stands");
 
-    slow.publish();
-    assert_readable(&storage);
+        slow.publish();
+        assert_readable(&storage);
+    }
 }
 
 #[test]
 fn two_first_publishings_do_not_overwrite_each_other() {
-    let Some(storage) = Storage::start() else {
-        return;
-    };
-    let slow = world(&storage);
-    let quick = Mutex::new(world(&storage));
-    let publish = move || drop(quick.lock().expect("one thread").publish());
-    let error = at("lake-before-exchange", publish, || slow.try_publish());
-    let error = error.expect_err("the other was quicker");
-    assert!(matches!(error, Error::Overtaken { .. }), "{error:?}");
+    for storage in Storage::of_each_cloud() {
+        let slow = world(&storage);
+        let quick = Mutex::new(world(&storage));
+        let publish = move || drop(quick.lock().expect("one thread").publish());
+        let error = at("lake-before-exchange", publish, || slow.try_publish());
+        let error = error.expect_err("the other was quicker");
+        assert!(matches!(error, Error::Overtaken { .. }), "{error:?}");
+    }
 }
 
 #[test]
@@ -208,20 +205,19 @@ fn who_cleans_up_late_takes_nothing_from_the_next_generation() {
 
 #[test]
 fn an_answer_that_is_lost_is_not_a_lost_race() {
-    let Some(storage) = Storage::start() else {
-        return;
-    };
-    let mut world = world(&storage);
-    world.publish();
-    world.find(&[with_members(1, 99)]);
-    // The manifest is taken, nobody says so, and the second attempt finds another than was seen.
-    storage.order("lose manifest.json");
-    let published = world.publish();
-    assert_eq!(
-        storage.manifest()["generation"],
-        published.generation.as_str()
-    );
-    assert_eq!(world.verify(), []);
+    for storage in Storage::of_each_cloud() {
+        let mut world = world(&storage);
+        world.publish();
+        world.find(&[with_members(1, 99)]);
+        // The manifest is taken, nobody says so, and the second attempt finds another than was seen.
+        storage.order("lose manifest.json");
+        let published = world.publish();
+        assert_eq!(
+            storage.manifest()["generation"],
+            published.generation.as_str()
+        );
+        assert_eq!(world.verify(), []);
+    }
 }
 
 #[test]

@@ -5,13 +5,12 @@ use std::path::Path;
 use std::process::{Child, Command};
 
 use crate::python::{ends_well, script};
-use crate::storage::{BUCKET, Storage, python, python_with_httpfs};
+use crate::storage::{Storage, named_by, python};
 use crate::world::{World, customers};
 
 fn start(script: &mut Command, storage: &Storage, stop: Option<&Path>) -> Child {
-    let url = format!("s3://{BUCKET}/lake");
-    let script = script.args([&url, &storage.url]).args(stop);
-    script.spawn().expect("python starts")
+    let script = script.args([&storage.place("/lake"), &storage.url]);
+    script.args(stop).spawn().expect("python starts")
 }
 
 /// A world of many months in this storage.
@@ -40,10 +39,40 @@ fn duckdb_reads_it_by_the_lakes_own_script() {
         return;
     };
     publish(&storage);
-    for python in [Some(python), python_with_httpfs()].into_iter().flatten() {
+    let mut script = script(&python, "read_bucket_duckdb.py");
+    ends_well(start(&mut script, &storage, None));
+}
+
+#[test]
+fn duckdb_reads_it_with_its_own_extension() {
+    let Some(python) = named_by("READERS_EXTENSIONS_PYTHON") else {
+        return;
+    };
+    for storage in Storage::of_each_cloud() {
+        publish(&storage);
         let mut script = script(&python, "read_bucket_duckdb.py");
         ends_well(start(&mut script, &storage, None));
     }
+}
+
+#[test]
+fn spark_reads_it_from_the_manifest_on() {
+    let (Some(python), Some(storage)) = (named_by("READERS_S3A_PYTHON"), Storage::start()) else {
+        return;
+    };
+    publish(&storage);
+    let mut script = script(&python, "read_bucket_spark.py");
+    ends_well(start(&mut script, &storage, None));
+}
+
+#[test]
+fn an_engine_that_lists_folders_holds_on_to_one_generation() {
+    let (Some(python), Some(storage)) = (python(), Storage::start()) else {
+        return;
+    };
+    publish(&storage);
+    let mut script = script(&python, "read_bucket_listed.py");
+    ends_well(start(&mut script, &storage, None));
 }
 
 #[test]

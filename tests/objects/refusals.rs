@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use twsync::lake::{self, Error, Refusal};
 use twsync::report::{Exit, in_one_line};
 
-use crate::storage::{Storage, cloud, location, named};
+use crate::storage::{BUCKET, Storage, cloud, location, named};
 use crate::world::{World, customers, with_members};
 
 /// A secret that must not be seen.
@@ -22,7 +22,10 @@ fn refusal(world: &World) -> Refusal {
     ];
     let mut refusals = errors.iter().map(|error| {
         let said = format!("{} {} {error:?}", in_one_line(error), error.hint());
-        assert!(said.contains("s3://"), "it says where: {said}");
+        assert!(
+            said.contains("://") && said.contains("/lake"),
+            "it says where: {said}"
+        );
         assert!(!said.contains(CANARY), "{said}");
         match error {
             Error::Bucket { refusal, .. } => *refusal,
@@ -51,17 +54,17 @@ fn in_bucket(world: &mut World, url: &str, environment: &[(&str, &str)]) {
 
 #[test]
 fn a_bucket_that_is_not_there() {
-    let Some(storage) = Storage::start() else {
-        return;
-    };
-    let mut world = world();
-    storage.hosts(&mut world);
-    world.settings.path = Some(location("s3://nobody/lake"));
-    assert_eq!(refusal(&world), Refusal::Missing);
-    assert_eq!(
-        world.try_publish().expect_err("refused").exit(),
-        Exit::CannotWrite
-    );
+    for storage in Storage::of_each_cloud() {
+        let mut world = world();
+        storage.hosts(&mut world);
+        let nowhere = storage.place("/lake").replace(BUCKET, "nobody");
+        world.settings.path = Some(location(&nowhere));
+        assert_eq!(refusal(&world), Refusal::Missing);
+        assert_eq!(
+            world.try_publish().expect_err("refused").exit(),
+            Exit::CannotWrite
+        );
+    }
 }
 
 /// This world's lake in a storage that checks signatures, for who has these credentials.
@@ -88,6 +91,41 @@ fn wrong_credentials() {
     guarded(&storage, &mut world, key, secret);
     world.publish();
     assert_eq!(world.verify(), []);
+}
+
+#[test]
+fn a_service_account_that_is_not_known() {
+    let Some(storage) = Storage::start_google() else {
+        return;
+    };
+    let mut world = world();
+    storage.hosts(&mut world);
+    world.publish();
+    // From now on it is another account's.
+    storage.order("google");
+    assert_eq!(refusal(&world), Refusal::Forbidden);
+}
+
+#[test]
+fn a_service_account_that_is_none() {
+    let half = format!(r#"{{"private_key": "{CANARY}"}}"#);
+    let no_key = format!(
+        r#"{{"private_key": "{CANARY}", "private_key_id": "1", "client_email": "twsync@customers.example"}}"#
+    );
+    // The canary in other letters: who quotes it says what was meant, and not what was written.
+    let no_object = format!(r#""\u0063{}""#, &CANARY[1..]);
+    for key in [CANARY, &half, &no_key, &no_object] {
+        let mut world = world();
+        let environment = [("GOOGLE_SERVICE_ACCOUNT_KEY", key)];
+        in_bucket(&mut world, "gs://customers/lake", &environment);
+        assert_eq!(refusal(&world), Refusal::Settings);
+        let error = world.try_publish().expect_err("refused");
+        let said = in_one_line(&error);
+        assert!(
+            said.contains("service account") || said.contains("pem"),
+            "{said}"
+        );
+    }
 }
 
 #[test]
@@ -147,21 +185,31 @@ fn nobody_answers() {
 
 #[test]
 fn an_endpoint_that_is_no_address() {
-    for endpoint in ["localhost:9000", "http//storage", "storage.example.com"] {
-        let mut world = world();
-        in_bucket(
-            &mut world,
+    for (url, variable, secret) in [
+        (
             "s3://customers/lake",
-            &[
+            "AWS_ENDPOINT_URL",
+            "AWS_SECRET_ACCESS_KEY",
+        ),
+        (
+            "gs://customers/lake",
+            "GOOGLE_BASE_URL",
+            "GOOGLE_BEARER_TOKEN",
+        ),
+    ] {
+        for endpoint in ["localhost:9000", "http//storage", "storage.example.com"] {
+            let mut world = world();
+            let environment = [
                 ("AWS_ACCESS_KEY_ID", "anybody"),
-                ("AWS_SECRET_ACCESS_KEY", CANARY),
-                ("AWS_ENDPOINT_URL", endpoint),
-            ],
-        );
-        assert_eq!(refusal(&world), Refusal::Settings, "{endpoint}");
-        let error = world.try_publish().expect_err("refused");
-        assert_eq!(error.exit(), Exit::Config);
-        assert!(error.to_string().contains("AWS_ENDPOINT_URL"), "{error}");
+                (secret, CANARY),
+                (variable, endpoint),
+            ];
+            in_bucket(&mut world, url, &environment);
+            assert_eq!(refusal(&world), Refusal::Settings, "{endpoint}");
+            let error = world.try_publish().expect_err("refused");
+            assert_eq!(error.exit(), Exit::Config);
+            assert!(error.to_string().contains(variable), "{error}");
+        }
     }
 }
 

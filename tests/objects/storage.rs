@@ -31,28 +31,31 @@ pub(crate) struct Storage {
     requests: RefCell<Vec<String>>,
     /// Where it listens.
     pub(crate) url: String,
+    /// Who may speak Google's language to it; none where it is spoken to in S3's.
+    service_account: Option<String>,
     store: AmazonS3,
     runtime: Runtime,
 }
 
-const IMPORTS: &str = "import boto3, duckdb, fsspec, moto.server, polars, pyarrow";
+const IMPORTS: &str =
+    "import boto3, cryptography, duckdb, fsspec, jq, moto.server, polars, pyarrow";
 
 /// A Python that has what the scripts need.
 pub(crate) fn python() -> Option<PathBuf> {
     python_with(IMPORTS)
 }
 
-/// A Python whose DuckDB has its extension httpfs, if anybody said where one is.
+/// What this variable of the environment names, if anybody said where it is.
 #[expect(
     clippy::print_stderr,
     reason = "a test that was left out must not look as if it had passed"
 )]
-pub(crate) fn python_with_httpfs() -> Option<PathBuf> {
-    let python = std::env::var_os("READERS_HTTPFS_PYTHON");
-    if python.is_none() {
-        eprintln!("left out: READERS_HTTPFS_PYTHON names no python");
+pub(crate) fn named_by(variable: &str) -> Option<PathBuf> {
+    let named = std::env::var_os(variable);
+    if named.is_none() {
+        eprintln!("left out: {variable} names nothing");
     }
-    python.map(PathBuf::from)
+    named.map(PathBuf::from)
 }
 
 impl Storage {
@@ -91,6 +94,7 @@ impl Storage {
             lines,
             requests: RefCell::default(),
             url,
+            service_account: None,
             store: store.build().expect("a store"),
             runtime: Builder::new_current_thread()
                 .enable_all()
@@ -99,22 +103,47 @@ impl Storage {
         })
     }
 
+    /// Starts one for each language in which worlds are to speak to it: S3's, and Google's.
+    pub(crate) fn of_each_cloud() -> impl Iterator<Item = Self> {
+        Self::start().into_iter().chain(Self::start_google())
+    }
+
+    /// Starts one to which worlds speak as to Google's; these tests themselves speak S3 to it all the same.
+    pub(crate) fn start_google() -> Option<Self> {
+        let mut storage = Self::start()?;
+        storage.service_account = Some(storage.order("google"));
+        Some(storage)
+    }
+
     /// What the environment has to say for it.
     pub(crate) fn environment(&self) -> Vec<(String, String)> {
-        [
-            ("AWS_ACCESS_KEY_ID", ANYBODY),
-            ("AWS_SECRET_ACCESS_KEY", ANYBODY),
-            ("AWS_REGION", "us-east-1"),
-            ("AWS_ENDPOINT_URL", &self.url),
-            ("AWS_ALLOW_HTTP", "true"),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into()
+        let environment = match &self.service_account {
+            None => vec![
+                ("AWS_ACCESS_KEY_ID", ANYBODY),
+                ("AWS_SECRET_ACCESS_KEY", ANYBODY),
+                ("AWS_REGION", "us-east-1"),
+                ("AWS_ENDPOINT_URL", &self.url),
+                ("AWS_ALLOW_HTTP", "true"),
+            ],
+            Some(key) => vec![
+                ("GOOGLE_SERVICE_ACCOUNT_KEY", key.as_str()),
+                ("GOOGLE_BASE_URL", &self.url),
+                ("GOOGLE_ALLOW_HTTP", "true"),
+            ],
+        };
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        environment.into_iter().map(owned).collect()
+    }
+
+    /// A place in the bucket, as worlds are to call it.
+    pub(crate) fn place(&self, prefix: &str) -> String {
+        let scheme = self.service_account.as_ref().map_or("s3", |_| "gs");
+        format!("{scheme}://{BUCKET}{prefix}")
     }
 
     /// Has this world's lake in the bucket.
     pub(crate) fn hosts(&self, world: &mut World) {
-        world.settings.path = Some(location(&format!("s3://{BUCKET}/lake")));
+        world.settings.path = Some(location(&self.place("/lake")));
         world.settings.cloud = cloud(&self.environment());
     }
 

@@ -1,7 +1,8 @@
 """Opens a lake in a bucket with DuckDB, by the lake's own `analytics.sql`.
 
-It reads by DuckDB's extension httpfs where that is installed (requirements-httpfs.txt), else through pyarrow's S3:
-the extension can't be installed without DuckDB's own site.
+It reads by DuckDB's extension for the bucket's cloud where that is installed (requirements-extensions.txt), else through
+pyarrow's S3: the extensions can't be installed without DuckDB's own site. Azure's endpoint ends in the account, and
+behind it stands the account's key.
 """
 
 import json
@@ -13,8 +14,22 @@ import duckdb
 
 from promise import TABLES, same
 
-url, endpoint = sys.argv[1:3]
+url, endpoint, *account_key = sys.argv[1:]
+scheme = url.partition(":")[0]
 PARTITIONS = {"customers_snapshot": {"snapshot_date": "DATE"}, "customers_changes": {"month": "VARCHAR"}}
+EXTENSIONS = {"s3": "httpfs", "gs": "httpfs", "az": "azure"}
+
+
+def secret():
+    if scheme == "az":
+        account = endpoint.rpartition("/")[2]
+        said = {"AccountName": account, "AccountKey": account_key[0], "BlobEndpoint": endpoint}
+        said = ";".join(f"{name}={value}" for name, value in said.items())
+        return f"TYPE azure, CONNECTION_STRING 'DefaultEndpointsProtocol=http;{said}'"
+    kind = {"s3": "s3", "gs": "gcs"}[scheme]
+    address = endpoint.removeprefix("http://")
+    return f"""TYPE {kind}, KEY_ID 'anybody', SECRET 'anybody', REGION 'us-east-1', USE_SSL false,
+        URL_STYLE 'path', ENDPOINT '{address}'"""
 
 
 def connect():
@@ -23,7 +38,7 @@ def connect():
     connection.execute(f"SET extension_directory = '{folder}'")
     connection.execute("SET autoinstall_known_extensions = false")
     try:
-        connection.execute("LOAD httpfs")
+        connection.execute(f"LOAD {EXTENSIONS[scheme]}")
     except duckdb.Error:
         from fsspec.implementations.arrow import ArrowFSWrapper
 
@@ -31,11 +46,8 @@ def connect():
 
         connection.register_filesystem(ArrowFSWrapper(storage(endpoint)))
         return connection, "fsspec"
-    connection.execute(
-        f"""CREATE SECRET (TYPE s3, KEY_ID 'anybody', SECRET 'anybody', REGION 'us-east-1', USE_SSL false,
-            URL_STYLE 'path', ENDPOINT '{endpoint.removeprefix("http://")}')"""
-    )
-    return connection, "httpfs"
+    connection.execute(f"CREATE SECRET ({secret()})")
+    return connection, EXTENSIONS[scheme]
 
 
 def view_of(table):
