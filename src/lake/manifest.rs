@@ -1,6 +1,6 @@
 //! `manifest.json`: what a generation is made of. Written last, read first.
 
-use std::path::Path;
+use std::path::{Component, Path};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -108,7 +108,16 @@ impl Manifest {
                 known: SCHEMA_VERSION,
             });
         }
-        serde_json::from_str(text).map_err(damaged)
+        let manifest: Self = serde_json::from_str(text).map_err(damaged)?;
+        let files = manifest.files.iter().map(|file| &file.path);
+        let mut all = files.chain(manifest.documents.iter().map(|document| &document.path));
+        if let Some(outside) = all.find(|path| !is_below_lake(path)) {
+            return Err(Error::Manifest {
+                path: path.to_owned(),
+                what: format!("it names {outside:?}, which is no place in a lake"),
+            });
+        }
+        Ok(manifest)
     }
 
     /// The manifest as text.
@@ -125,8 +134,29 @@ impl Manifest {
     }
 }
 
+/// Whether a path that begins at the lake's folder ends below it: files are made and linked by it.
+fn is_below_lake(path: &str) -> bool {
+    let mut components = Path::new(path).components().peekable();
+    components.peek().is_some() && components.all(|it| matches!(it, Component::Normal(_)))
+}
+
 /// What of a manifest every version of twsync understands.
 #[derive(Deserialize)]
 struct SchemaVersion {
     schema_version: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_named_must_be_below_the_lake() {
+        for path in ["manifest.json", "runs/a.parquet", "a/b=c/d", "..a/b"] {
+            assert!(is_below_lake(path), "{path}");
+        }
+        for path in ["", "/", "/etc/a", "..", "../a", "a/../../b", "a/..", "./a"] {
+            assert!(!is_below_lake(path), "{path}");
+        }
+    }
 }

@@ -1,6 +1,9 @@
 //! What publishing leaves in a bucket.
 
+use serde_json::Value;
 use twsync::customer::Field;
+use twsync::lake;
+use twsync::report::Exit;
 
 use crate::storage::{BUCKET, Storage, location, named};
 use crate::world::{World, customers, id, tables, with_members};
@@ -254,6 +257,58 @@ fn a_manifest_that_is_too_long_to_be_one_is_not_read() {
     storage.put("lake/manifest.json", &vec![b' '; (64 << 20) + 1]);
     let error = world.try_publish().expect_err("it is none of ours");
     assert!(error.to_string().contains("too long"), "{error}");
+}
+
+/// The manifest that is there, changed.
+fn tamper(storage: &Storage, change: impl FnOnce(&mut Value)) {
+    let mut manifest = storage.manifest();
+    change(&mut manifest);
+    storage.put("lake/manifest.json", manifest.to_string().as_bytes());
+}
+
+#[test]
+fn a_manifest_that_names_a_place_outside_of_the_lake_makes_nothing_there() {
+    let Some(storage) = Storage::start() else {
+        return;
+    };
+    let mut world = world(&storage);
+    world.find(&customers(0..3));
+    world.publish();
+    let outside = world.folder().join("outside.parquet");
+    let place = outside.to_str().expect("a name in UTF-8").to_owned();
+    storage.put(&format!("lake/{place}"), b"somebody's");
+    let whole = storage.manifest();
+    for list in ["files", "documents"] {
+        storage.put("lake/manifest.json", whole.to_string().as_bytes());
+        tamper(&storage, |manifest| {
+            manifest[list][0]["path"] = place.clone().into();
+        });
+        let mirror = world.folder().join("mirror.db");
+        for error in [
+            lake::verify(&world.settings, &mirror).expect_err("it is no manifest of a lake"),
+            world.try_publish().expect_err("nor is it to be followed"),
+        ] {
+            assert_eq!(error.exit(), Exit::Damaged);
+            assert!(error.to_string().contains("outside.parquet"), "{error}");
+        }
+        assert!(!outside.exists(), "{list}");
+    }
+}
+
+#[test]
+fn a_manifest_of_the_end_of_time_is_held_against_the_mirror_all_the_same() {
+    let Some(storage) = Storage::start() else {
+        return;
+    };
+    let mut world = world(&storage);
+    world.find(&customers(0..3));
+    world.publish();
+    tamper(&storage, |manifest| {
+        manifest["state_at"] = jiff::Timestamp::MAX.to_string().into();
+    });
+    assert_ne!(world.verify(), []);
+    world.publish();
+    assert_eq!(world.verify(), []);
 }
 
 #[test]
