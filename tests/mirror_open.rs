@@ -46,6 +46,31 @@ fn a_new_mirror_is_private_to_its_owner_and_group() {
 }
 
 #[test]
+fn the_log_of_a_mirror_that_was_moved_away_is_not_taken_into_a_new_one() {
+    let mut world = World::with_customers(1);
+    world.list(&[(summary(2), Verdict::New)]);
+    // As a killed process leaves them: the mirror, and what is only in its log yet.
+    let left = TempDir::new().unwrap();
+    let path = left.path().join("mirror.db");
+    let log = left.path().join("mirror.db-wal");
+    fs::copy(world.path().with_file_name("mirror.db-wal"), &log).unwrap();
+    let before = fs::read(&log).unwrap();
+    assert!(!before.is_empty(), "there is something in the log");
+
+    let error = Mirror::open(&path).err().unwrap();
+    assert!(matches!(error, Error::LeftLog { .. }), "{error}");
+    assert_eq!(error.exit(), Exit::Damaged);
+    assert!(error.hint().contains("mirror.db-wal"), "{}", error.hint());
+    assert!(fs::read(&log).unwrap() == before, "it is as it was");
+    assert!(!path.exists(), "nothing was made");
+
+    // What its owner is told to do helps, and a log that says nothing is no reason to stop.
+    fs::rename(&log, left.path().join("kept.db-wal")).unwrap();
+    fs::write(&log, "").unwrap();
+    Mirror::open(&path).expect("a new mirror");
+}
+
+#[test]
 fn an_older_schema_is_put_aside_and_migrated() {
     let folder = TempDir::new().unwrap();
     let data = folder.path().join("data");

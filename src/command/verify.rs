@@ -85,8 +85,8 @@ const MIRROR_FIRST: [&str; 3] = [
      again by `twsync refresh ID…`, or all customers by `twsync --once --full`: what is kept of them is then \
      what the server says. A version that ended can't be asked for.",
     "For anything else, or where that does not help, bring back a backup of the mirror.",
-    "Where there is none, move mirror and lake away (keep them: they hold the history) and run \
-     `twsync --once`: all customers are copied anew, and history begins on that day.",
+    "Where there is none, move mirror and lake away, the mirror with its -wal and -shm where they are \
+     there (keep them: they hold the history), and run `twsync --once`: all customers are copied anew, and history begins on that day.",
 ];
 
 /// The lake may be the only witness of how the history was.

@@ -67,6 +67,14 @@ pub enum Error {
         /// What was found.
         what: String,
     },
+    /// There is no mirror at this path, but the log of one that was moved away without it.
+    #[error("{} is the log of a mirror that is not at {} any more", log.display(), path.display())]
+    LeftLog {
+        /// Where the mirror would be.
+        path: PathBuf,
+        /// The log, untouched.
+        log: PathBuf,
+    },
     /// The disk is full, the file or folder is read-only, or the device failed.
     #[error("can't write the mirror {}", path.display())]
     CannotWrite {
@@ -96,7 +104,8 @@ impl Error {
             Self::Foreign { .. }
             | Self::Newer { .. }
             | Self::Older { .. }
-            | Self::Damaged { .. } => Exit::Damaged,
+            | Self::Damaged { .. }
+            | Self::LeftLog { .. } => Exit::Damaged,
             Self::CannotWrite { .. } => Exit::CannotWrite,
             Self::Statement { .. } => Exit::Bug,
         }
@@ -120,9 +129,15 @@ impl Error {
             Self::Older { .. } => {
                 "run `twsync --once`, which backs it up and migrates it".to_owned()
             }
-            Self::Damaged { path, .. } => format!(
-                "move {} away (keep it: it holds the history) and run `twsync --once`, which builds a new mirror from the API",
-                path.display()
+            Self::Damaged { path, .. } => {
+                let path = path.display();
+                format!(
+                    "move {path} away, together with {path}-wal and {path}-shm where they are there (keep them: they hold the history), and run `twsync --once`, which builds a new mirror from the API"
+                )
+            }
+            Self::LeftLog { log, .. } => format!(
+                "move {} to where that mirror is now, and name it after it: it holds what was written last, and would be mixed into a new mirror",
+                log.display()
             ),
             Self::CannotWrite { path, .. } => format!(
                 "look at free space, permissions and health of the disk at {}; nothing that was committed is lost",

@@ -7,7 +7,7 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
@@ -42,6 +42,9 @@ const WAL_PAGES: u32 = 8192;
 /// customers, and what a page of the list touches.
 const CACHE_KIB: i32 = 16 << 10;
 
+/// Where `SQLite` keeps what is not in the file itself yet: behind the file's name.
+const LOGS: [&str; 2] = ["-wal", "-journal"];
+
 /// More statements than the crate has, so that none is ever compiled twice.
 const STATEMENTS: usize = 128;
 
@@ -51,6 +54,7 @@ pub(super) fn writer(path: &Path) -> Result<Mirror, Error> {
     belongs(path)?;
     let mut lock = Lock::take(path)?;
     if !belongs(path)? {
+        refuse_log(path)?;
         create(path)?;
     }
     let mut connection = connect(path)?;
@@ -103,6 +107,20 @@ fn make_folder(path: &Path) -> Result<(), Error> {
 fn folder(path: &Path) -> Option<&Path> {
     path.parent()
         .filter(|folder| !folder.as_os_str().is_empty())
+}
+
+/// An error where the log of a mirror that is not there any more still is: `SQLite` would take it for
+/// the new one's, and mix what it says into it. An empty one says nothing.
+/// <https://www.sqlite.org/howtocorrupt.html>, "Mispairing database files and hot journals".
+fn refuse_log(path: &Path) -> Result<(), Error> {
+    let is_log = |path: &PathBuf| fs::metadata(path).is_ok_and(|there| there.len() > 0);
+    let mut logs = LOGS.iter().map(|suffix| beside(path, suffix));
+    logs.find(is_log).map_or(Ok(()), |log| {
+        Err(Error::LeftLog {
+            path: path.to_owned(),
+            log,
+        })
+    })
 }
 
 /// Makes an empty mirror beside `path` and renames it into place.
