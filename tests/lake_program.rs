@@ -123,6 +123,27 @@ async fn of_two_days() -> Program {
 }
 
 #[tokio::test]
+async fn a_demo_takes_only_its_own_away() {
+    let program = Program::new().file("[mirror]\npath = \"mirror.db\"\n");
+    fs::write(program.path("mirror.db"), "years of history").expect("a file");
+    let demo = ["demo", "--customers", "20", "--dir"];
+    let said = program.run(&[&demo[..], &["."]].concat()).await.exits(73);
+    assert!(said.stderr.contains("not from a demo"), "{}", said.stderr);
+    let kept = fs::read_to_string(program.path("mirror.db")).expect("it is there");
+    assert_eq!(kept, "years of history");
+
+    let folder = "a \"demo\" of mine";
+    let demo = [&demo[..], &[folder]].concat();
+    program.run(&demo).await.exits(0);
+    let notes = program.path(folder).join("lake-notes.txt");
+    fs::write(&notes, "mine").expect("a file");
+    program.run(&demo).await.exits(0);
+    assert!(notes.exists(), "what is no demo's stays");
+    let settings = format!("{folder}/twsync.toml");
+    program.run(&["-c", &settings, "verify"]).await.exits(0);
+}
+
+#[tokio::test]
 async fn whatever_is_damaged_is_mended_as_verify_advises() {
     let program = of_two_days().await;
     let whole = hashes(&program);

@@ -3,7 +3,8 @@
 //! The first sync is dated a day back, so that there is a history of two days to look at.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, DirEntry};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,8 +24,12 @@ use crate::report::{Exit, Live, Mode, Report};
 use crate::sandbox::{Change, Event, Options, Sandbox, TOKEN, World};
 use crate::sync::{Job, Surroundings};
 
-/// Written into the demo's folder: settings to look around with, and the sign that the folder is a demo's.
+/// Written into the demo's folder: settings to look around with.
 const SETTINGS: &str = "twsync.toml";
+
+/// How they begin: the sign that the folder is a demo's.
+const MARK: &str =
+    "# The settings of this demo, to look around with. Its API is gone; the data is yours.\n";
 
 /// One in so many customers sees something happen.
 const CHANGED_SHARE: u32 = 80;
@@ -82,29 +87,46 @@ pub(super) async fn run(customers: u32, dir: &Path, terminal: &Terminal) -> Resu
     Ok(Exit::Done)
 }
 
-/// Makes room in the folder: what an earlier demo left goes, anything else is refused.
+/// Makes room in the folder: what an earlier demo made goes, and whatever else is there stays. A folder
+/// that is no demo's is refused.
 fn clear(dir: &Path) -> Result<(), Failure> {
-    let refused = |error: &std::io::Error| {
-        let what = format!("{} can't be written: {error}", dir.display());
-        Failure::new(Exit::CannotWrite, what, "choose another folder with --dir")
-    };
-    let is_empty = match fs::read_dir(dir) {
-        Ok(mut entries) => entries.next().is_none(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
-        Err(error) => return Err(refused(&error)),
-    };
-    if !is_empty && !dir.join(SETTINGS).exists() {
-        let what = format!("{} is there, and not from a demo", dir.display());
-        return Err(Failure::new(
-            Exit::CannotWrite,
-            what,
-            "choose another folder with --dir",
-        ));
+    fs::create_dir_all(dir).map_err(|error| refused(dir, &error))?;
+    let is_demos = fs::read_to_string(dir.join(SETTINGS)).is_ok_and(|it| it.starts_with(MARK));
+    let entries = fs::read_dir(dir).map_err(|error| refused(dir, &error))?;
+    for entry in entries {
+        let entry = entry.map_err(|error| refused(dir, &error))?;
+        if !is_demos {
+            let what = format!("{} is there, and not from a demo", dir.display());
+            let hint = "choose another folder with --dir";
+            return Err(Failure::new(Exit::CannotWrite, what, hint));
+        }
+        if is_made(&entry.file_name().to_string_lossy()) {
+            remove(&entry).map_err(|error| refused(&entry.path(), &error))?;
+        }
     }
-    if !is_empty {
-        fs::remove_dir_all(dir).map_err(|error| refused(&error))?;
+    Ok(())
+}
+
+/// Whether a demo makes what has this name: the mirror, the lake, and what stands beside them.
+fn is_made(name: &str) -> bool {
+    name == "lake" || name.starts_with(".lake.") || name.starts_with("mirror.db")
+}
+
+fn remove(entry: &DirEntry) -> io::Result<()> {
+    if entry.file_type()?.is_dir() {
+        fs::remove_dir_all(entry.path())
+    } else {
+        fs::remove_file(entry.path())
     }
-    fs::create_dir_all(dir).map_err(|error| refused(&error))
+}
+
+fn refused(path: &Path, error: &io::Error) -> Failure {
+    let what = format!("{} can't be written: {error}", path.display());
+    Failure::new(
+        Exit::CannotWrite,
+        what,
+        "choose another folder with --dir, or look at its permissions and free space",
+    )
 }
 
 fn settings(base_url: &str, dir: &Path) -> Result<Config, Failure> {
@@ -121,15 +143,18 @@ fn settings(base_url: &str, dir: &Path) -> Result<Config, Failure> {
 }
 
 fn write_settings(config: &Config, dir: &Path) -> Result<(), Failure> {
-    let path = |path: &Path| std::path::absolute(path).map(|path| path.display().to_string());
+    let settings = dir.join(SETTINGS);
+    let path = |path: &Path| {
+        let path = std::path::absolute(path).map_err(|error| refused(path, &error))?;
+        Ok::<_, Failure>(toml::Value::from(path.display().to_string()))
+    };
     let lake = config.lake.path.as_ref().and_then(Location::folder);
     let text = format!(
-        "# The settings of this demo, to look around with. Its API is gone; the data is yours.\n\
-         [mirror]\npath = {:?}\n\n[lake]\npath = {:?}\n",
+        "{MARK}[mirror]\npath = {}\n\n[lake]\npath = {}\n",
         path(&config.mirror.path)?,
         path(lake.unwrap_or(dir))?,
     );
-    Ok(fs::write(dir.join(SETTINGS), text)?)
+    fs::write(&settings, text).map_err(|error| refused(&settings, &error))
 }
 
 async fn sync(
