@@ -234,6 +234,20 @@ async fn it_waits_for_a_mirror_that_another_process_holds() {
 }
 
 #[tokio::test]
+async fn it_waits_for_a_mirror_that_is_held_when_it_starts() {
+    let sandbox = sandbox().await;
+    let program = daemon(&sandbox, EVERY_SECOND);
+    program.run(&["--once"]).await.exits(0);
+    let mirror = twsync::mirror::Mirror::open(&program.path("data/mirror.db"));
+    let mirror = mirror.expect("it is free");
+    let mut running = program.start(&[]);
+    running.says("is held by").await;
+    drop(mirror);
+    running.says("run ended").await;
+    stop(running).await;
+}
+
+#[tokio::test]
 async fn settings_are_read_anew_on_sighup_and_bad_ones_are_not_taken() {
     let sandbox = sandbox().await;
     let program = Program::against(&sandbox);

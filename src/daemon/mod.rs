@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::mirror::Mirror;
+use crate::mirror::{Mirror, Reader};
 use crate::report::{Exit, Grade, Live, Mode, Outcome, in_one_line};
 use crate::sync::{Job, Surroundings};
 use crate::{api, mirror, sync};
@@ -40,7 +40,7 @@ use watchdog::Watchdog;
 /// When to try again where another process holds the mirror: a `refresh` takes seconds.
 const RETRY_HELD: Duration = Duration::from_secs(30);
 
-/// When to try again where the API could not be reached, so that a short outage does not cost a
+/// When to try again where the API, or a bucket, could not be reached, so that a short outage does not cost a
 /// whole interval.
 const RETRY_UNAVAILABLE: Duration = Duration::from_mins(5);
 
@@ -167,7 +167,7 @@ impl Daemon {
         self.also_at = retry_at(&cycled, now);
         let is_first = !std::mem::replace(&mut self.has_run, true);
         match cycled.error {
-            Some(error) if is_first && wants_its_owner(error.exit()) => return Err(error),
+            Some(error) if is_first && wants_its_owner(&error) => return Err(error),
             Some(error) => complain(&error),
             None => {}
         }
@@ -219,9 +219,14 @@ impl Daemon {
 }
 
 /// When the last run began. Opens the mirror for writing, so that a mirror that can't be had is
-/// found out at once.
+/// found out at once; one that another process holds may be had in a moment, and is read.
 fn last_run(config: &Config) -> Result<Option<Timestamp>, mirror::Error> {
-    let runs = Mirror::open(&config.mirror.path)?.last_runs(1)?;
+    let path = &config.mirror.path;
+    let runs = match Mirror::open(path) {
+        Ok(mirror) => mirror.last_runs(1)?,
+        Err(mirror::Error::Held { .. }) => Reader::open(path)?.snapshot()?.last_runs(1)?,
+        Err(error) => return Err(error),
+    };
     Ok(runs.first().map(|run| run.started_at))
 }
 
@@ -230,17 +235,26 @@ fn retry_at(cycled: &Cycled, now: Timestamp) -> Option<Timestamp> {
     match cycled.error.as_ref()? {
         Error::Mirror(mirror::Error::Held { .. }) => Some(now + RETRY_HELD),
         Error::Sync(sync::Error::Api(api::Error::AskedToWait { until })) => Some(*until),
-        error if error.exit() == Exit::Unavailable => Some(now + RETRY_UNAVAILABLE),
+        error if is_out_of_reach(error) => Some(now + RETRY_UNAVAILABLE),
         _ => None,
     }
 }
 
+/// True where the API, or the lake's bucket, could not be reached.
+fn is_out_of_reach(error: &Error) -> bool {
+    match error {
+        Error::Lake(error) => error.may_pass(),
+        error => error.exit() == Exit::Unavailable,
+    }
+}
+
 /// True for what does not mend itself.
-fn wants_its_owner(exit: Exit) -> bool {
-    matches!(
-        exit,
-        Exit::Config | Exit::Refused | Exit::Damaged | Exit::CannotWrite | Exit::Bug
-    )
+fn wants_its_owner(error: &Error) -> bool {
+    !is_out_of_reach(error)
+        && matches!(
+            error.exit(),
+            Exit::Config | Exit::Refused | Exit::Damaged | Exit::CannotWrite | Exit::Bug
+        )
 }
 
 /// One line on a cycle, where the log is kept.

@@ -1,5 +1,6 @@
 //! The program itself with a lake in a bucket.
 
+use jiff::Timestamp;
 use tokio::runtime::Runtime;
 use twsync::sandbox::{Options, Place, Sandbox, World};
 
@@ -99,6 +100,25 @@ fn the_daemon_publishes_there() {
         daemon.ends().await.exits(0);
     });
     assert_eq!(shell.storage.manifest()["customers"], 25);
+}
+
+#[test]
+fn the_daemon_outlives_a_bucket_that_is_out_of_reach_and_comes_back_to_it() {
+    let Some(shell) = Shell::new() else { return };
+    let shell = shell
+        .env("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+        .env("TWSYNC_SCHEDULE__CRON", "0 0 0 29 2 *");
+    shell.runtime.block_on(async {
+        let mut daemon = shell.program.start(&[]);
+        daemon.says("can't get through to the lake").await;
+        let line = daemon.says("waiting").await;
+        let (_, next) = line.split_once("next=").expect("when it tries again");
+        let next: Timestamp = next.trim().parse().expect("an instant");
+        let wait = next.duration_since(Timestamp::now());
+        assert!(wait.as_secs() <= 300, "{wait:?}");
+        daemon.signal(rustix::process::Signal::TERM);
+        daemon.ends().await.exits(0);
+    });
 }
 
 #[test]
