@@ -77,7 +77,7 @@ pub struct Global {
     /// Override one setting, like pace.burst=5
     #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = key_and_value)]
     pub settings: Vec<(String, String)>,
-    /// Log more: -v debug, -vv trace
+    /// Log more: once what is done, then debug, then trace
     #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
     /// Log less, and show no progress: -q warnings, -qq errors

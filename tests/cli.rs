@@ -158,8 +158,11 @@ async fn what_needs_a_mirror_says_how_to_get_one() {
 #[tokio::test]
 async fn a_log_filter_that_is_none_is_refused() {
     let program = Program::new().env("TWSYNC_LOG", "twsync=loud");
-    let said = program.run(&["config"]).await.exits(78);
-    assert!(said.stderr.contains("TWSYNC_LOG"), "{}", said.stderr);
+    for log_format in ["text", "json"] {
+        let arguments = ["config", "--log-format", log_format];
+        let said = program.run(&arguments).await.exits(78);
+        assert!(said.stderr.contains("TWSYNC_LOG"), "{}", said.stderr);
+    }
 }
 
 #[tokio::test]

@@ -248,6 +248,15 @@ async fn it_waits_for_a_mirror_that_is_held_when_it_starts() {
 }
 
 #[tokio::test]
+async fn an_empty_filter_of_the_log_is_none() {
+    let sandbox = sandbox().await;
+    let program = daemon(&sandbox, NEVER_SOON).env("TWSYNC_LOG", "");
+    let mut running = program.start(&[]);
+    running.says("waiting").await;
+    stop(running).await;
+}
+
+#[tokio::test]
 async fn settings_are_read_anew_on_sighup_and_bad_ones_are_not_taken() {
     let sandbox = sandbox().await;
     let program = Program::against(&sandbox);

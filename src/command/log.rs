@@ -22,12 +22,17 @@ const VARIABLE: &str = "TWSYNC_LOG";
 /// and the daemon also what was done.
 pub fn init(global: &Global, task: &Task, terminal: &Terminal) -> Result<(), Failure> {
     let steps = i32::from(global.verbose) - i32::from(global.quiet);
-    let filter = match std::env::var(VARIABLE) {
-        Ok(said) => EnvFilter::try_new(&said).map_err(|error| {
+    let usual = || EnvFilter::new(filter(steps, is_chatty(task, terminal)));
+    // An empty variable is one that is not set, as everywhere.
+    let said = std::env::var(VARIABLE).ok().filter(|said| !said.is_empty());
+    let (filter, refused) = match said.map(|said| (EnvFilter::try_new(&said), said)) {
+        None => (usual(), Ok(())),
+        Some((Ok(filter), _)) => (filter, Ok(())),
+        Some((Err(error), said)) => {
             let what = format!("environment variable {VARIABLE}: {said:?}: {error}");
-            Failure::new(Exit::Config, what, "a filter looks like twsync=debug")
-        })?,
-        Err(_) => EnvFilter::new(filter(steps, is_chatty(task, terminal))),
+            let hint = "a filter looks like twsync=debug";
+            (usual(), Err(Failure::new(Exit::Config, what, hint)))
+        }
     };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -43,7 +48,8 @@ pub fn init(global: &Global, task: &Task, terminal: &Terminal) -> Result<(), Fai
             .compact()
             .init(),
     }
-    Ok(())
+    // Only now there is a log to say it in.
+    refused
 }
 
 fn is_chatty(task: &Task, terminal: &Terminal) -> bool {

@@ -68,10 +68,10 @@ impl Terminal {
         let mut stdout = AutoStream::auto(io::stdout().lock());
         let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
         match written {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::of(
-                &error,
-                "stdout could not be written".to_owned(),
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(
                 Exit::CannotWrite,
+                format!("can't write to stdout: {error}"),
+                "what was asked for is done; only its answer is lost",
             )),
             _ => Ok(()),
         }
