@@ -37,13 +37,20 @@ type Counts = HashMap<Group, Count, FixedState>;
 #[derive(Clone, Copy, Default)]
 struct Count {
     customers: i64,
-    members: i64,
+    /// Wider than the column: what the server says of one customer may fill that alone.
+    members: i128,
 }
 
 impl Count {
     fn add(&mut self, sign: i64, members: i64) {
         self.customers += sign;
-        self.members += sign * members;
+        self.members += i128::from(sign) * i128::from(members);
+    }
+
+    /// The members, or as many as the column can say.
+    fn members(&self) -> i64 {
+        let most = if self.members < 0 { i64::MIN } else { i64::MAX };
+        i64::try_from(self.members).unwrap_or(most)
     }
 }
 
@@ -176,7 +183,7 @@ impl Daily {
             Cell::text(status),
             enabled.map_or(Cell::Null, Cell::Flag),
             Cell::Integer(count.customers),
-            Cell::Integer(count.members),
+            Cell::Integer(count.members()),
         ]
     }
 }

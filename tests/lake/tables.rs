@@ -302,6 +302,21 @@ fn daily_counts_add_up_to_each_days_snapshot() {
 }
 
 #[test]
+fn more_members_than_a_column_can_say_are_as_many_as_it_can() {
+    for (members, expected) in [(i64::MAX, i64::MAX), (i64::MIN, i64::MIN)] {
+        let mut world = World::new();
+        world.find(&[with_members(1, members), with_members(2, members)]);
+        world.at("2026-03-03T10:00:00Z").lose(&[id(1)]);
+        world.publish();
+        assert_eq!(world.verify(), []);
+        let batch = part(&world.lake(), "customers_daily", "all");
+        let found = batch.column_by_name("members").expect("the column");
+        let found = found.as_primitive::<arrow::datatypes::Int64Type>().values();
+        assert!(found.iter().all(|it| *it == expected), "{found:?}");
+    }
+}
+
+#[test]
 fn no_table_holds_what_was_not_declared() {
     let mut world = World::new();
     world.find(&customers(0..3));
