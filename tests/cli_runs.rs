@@ -289,12 +289,13 @@ async fn one_customer_can_be_asked_for_and_looked_at() {
     let before = sandbox.requests().total();
     let id = id.to_string();
     let said = program
-        .run(&["refresh", &id, "--output", "json"])
+        .run(&["refresh", &id, &id, "--output", "json"])
         .await
         .exits(0)
         .json();
     assert_eq!(said["run"]["counts"]["changed"], 1);
-    assert_eq!(sandbox.requests().total() - before, 1);
+    let asked = sandbox.requests().total() - before;
+    assert_eq!(asked, 1, "who is named twice is asked for once");
     let history = program
         .run(&["history", &id, "--output", "json"])
         .await
@@ -317,6 +318,13 @@ async fn a_check_names_each_thing_that_is_wrong() {
     assert_eq!(good["ready"], true);
     assert_eq!(sandbox.requests().list(), 1);
     assert!(!program.path("data").exists(), "a check writes nothing");
+    std::fs::create_dir_all(program.path("data/lake")).expect("made");
+    std::fs::write(program.path("data/lake/notes.txt"), "mine").expect("written");
+    let bad = program.run(&["check"]).await.exits(74);
+    let said = "holds what is not of a lake";
+    assert!(bad.stdout.contains(said), "{}", bad.stdout);
+    program.run(&["--once"]).await.exits(74);
+    std::fs::remove_file(program.path("data/lake/notes.txt")).expect("removed");
     let program = program.env("TWSYNC_API__TOKEN", "wrong");
     let bad = program.run(&["check"]).await.exits(77);
     assert!(bad.stdout.contains("✗ api"), "{}", bad.stdout);

@@ -131,6 +131,17 @@ impl Home {
     }
 }
 
+/// An error where a generation could not take the place of what is there, by what can be read: it is no
+/// lake, or a newer one, or the root of a filesystem. Nothing is written, and no bucket is asked.
+pub(super) fn recognize(settings: &config::Lake) -> Result<(), Error> {
+    let Location::Folder(path) = settings.path.as_ref().ok_or(Error::NoLake)? else {
+        return Ok(());
+    };
+    let lake = place::resolve(path)?;
+    place::refuse_mount_point(&lake)?;
+    Previous::read(&lake).map(drop)
+}
+
 /// Whether a generation could take the place of the one that is there: it is a lake, or nothing, and
 /// can be written.
 pub(super) fn try_out(settings: &config::Lake) -> Result<(), Error> {

@@ -179,6 +179,12 @@ fn make(
     Ok((published, damaged))
 }
 
+/// What can be said against the place of a lake in a folder by reading what is there: it is somebody
+/// else's, of a newer program, or the root of a filesystem.
+pub fn recognize(settings: &config::Lake) -> Result<(), Error> {
+    home::recognize(settings)
+}
+
 /// Whether a generation could be published: the place is there or can be made, can be written, is
 /// nobody else's, and what is in it is a lake. For the start, before anything was asked for.
 ///

@@ -38,9 +38,8 @@ impl Place {
     /// Takes the place for publishing, and clears away what a killed process left beside the lake.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let lake = resolve(path)?;
-        let parent = parent(&lake);
-        make_folder(parent)?;
-        refuse_mount_point(&lake, parent)?;
+        make_folder(parent(&lake))?;
+        refuse_mount_point(&lake)?;
         let place = Self {
             lock: lock(&lake)?,
             lake,
@@ -191,10 +190,12 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, Error> {
     }
 }
 
-fn refuse_mount_point(lake: &Path, parent: &Path) -> Result<(), Error> {
+/// An error where `lake` is there and is the root of a filesystem: nothing can be staged beside it.
+pub(super) fn refuse_mount_point(lake: &Path) -> Result<(), Error> {
     let Ok(there) = fs::metadata(lake) else {
         return Ok(());
     };
+    let parent = parent(lake);
     let beside = fs::metadata(parent).map_err(Error::io(parent))?;
     if there.dev() == beside.dev() {
         return Ok(());

@@ -24,6 +24,7 @@ mod store;
 pub mod strategy;
 mod walk;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -238,7 +239,9 @@ impl<'a> Run<'a> {
 
     /// The details of these customers, and nothing else.
     async fn refresh(&mut self, ids: &[CustomerId]) -> Result<(), Error> {
-        let (wanted, at) = (ids.to_vec(), self.clock.now());
+        let mut named = HashSet::new();
+        let ids: Vec<CustomerId> = ids.iter().copied().filter(|id| named.insert(*id)).collect();
+        let (wanted, at) = (ids.clone(), self.clock.now());
         let known = self.store.with(move |mirror| mirror.known(&wanted)).await?;
         let unknown: Vec<String> = ids
             .iter()

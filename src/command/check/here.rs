@@ -73,14 +73,14 @@ fn mirror(config: &Config) -> Line {
 }
 
 fn lake(settings: &config::Lake) -> Option<Line> {
-    let url = match settings.path.as_ref()? {
-        Location::Folder(path) => return Some(place("lake", path)),
-        Location::Bucket(url) => url,
+    let looked_at = match settings.path.as_ref()? {
+        Location::Folder(path) => lake::recognize(settings).map(|()| place("lake", path)),
+        Location::Bucket(url) => lake::check(settings).map(|()| {
+            let said = format!("{url}; it can be listed, read and written");
+            Line::good("lake", said)
+        }),
     };
-    Some(match lake::check(settings) {
-        Ok(()) => Line::good("lake", format!("{url}; it can be listed, read and written")),
-        Err(error) => Line::wrong("lake", &error.into()),
-    })
+    Some(looked_at.unwrap_or_else(|error| Line::wrong("lake", &error.into())))
 }
 
 /// Whether there is room and the right to write where `path` is, or will be.

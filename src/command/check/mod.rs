@@ -1,8 +1,9 @@
 //! `twsync check`: what must be right before twsync is trusted, one line each, with what to do.
 //!
 //! Every line is looked at, whatever the others say; the exit code is that of the first that is
-//! wrong. Of the API one page is asked for. Nothing is written, but in a bucket an empty object, which
-//! is removed again: nothing else says whether that is allowed.
+//! wrong. Of the API one page is asked for. The mirror is held for a moment, as a run would hold it, and in a
+//! bucket an empty object is put and removed again: nothing else says whether that is allowed. Nothing
+//! else is written.
 
 mod here;
 mod server;
