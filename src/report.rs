@@ -153,6 +153,17 @@ pub fn in_one_line(error: &(dyn std::error::Error + 'static)) -> String {
     causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
 }
 
+/// True for what would steer whoever shows it instead of being shown: control characters, what ends a line
+/// or a paragraph, and invisible marks that turn the direction of text
+/// (<https://www.unicode.org/reports/tr9/#Directional_Formatting_Characters>).
+pub fn steers(letter: char) -> bool {
+    letter.is_control()
+        || matches!(
+            letter,
+            '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}'
+        )
+}
+
 /// What a run counted. Every field is a column of the same name in the mirror's and the lake's `runs`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
@@ -193,6 +204,33 @@ pub struct Counts {
     /// Rows that could not be taken.
     pub rejected: u64,
 }
+
+impl Counts {
+    /// Each count by name, in the order of the columns of `runs`.
+    pub const ALL: [Count; 18] = [
+        ("pages", |it| &mut it.pages),
+        ("list_requests", |it| &mut it.list_requests),
+        ("detail_requests", |it| &mut it.detail_requests),
+        ("retries", |it| &mut it.retries),
+        ("throttled", |it| &mut it.throttled),
+        ("added", |it| &mut it.added),
+        ("changed", |it| &mut it.changed),
+        ("unchanged", |it| &mut it.unchanged),
+        ("reverified", |it| &mut it.reverified),
+        ("reverified_changed", |it| &mut it.reverified_changed),
+        ("deleted", |it| &mut it.deleted),
+        ("undeleted", |it| &mut it.undeleted),
+        ("unlisted", |it| &mut it.unlisted),
+        ("inaccessible", |it| &mut it.inaccessible),
+        ("pending", |it| &mut it.pending),
+        ("held", |it| &mut it.held),
+        ("drift", |it| &mut it.drift),
+        ("rejected", |it| &mut it.rejected),
+    ];
+}
+
+/// A count: its name, and where it stands in [`Counts`].
+pub type Count = (&'static str, fn(&mut Counts) -> &mut u64);
 
 /// One run, from its first moment to its last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -11,7 +11,7 @@ use program::{Program, contents, holds};
 use rustix::process::Signal;
 use tokio_util::sync::CancellationToken;
 use twsync::mirror::Mirror;
-use twsync::sandbox::{Access, Action, Latency, On, Options, Rule, Sandbox, World};
+use twsync::sandbox::{Access, Action, KEY, Latency, On, Options, Rule, SECRET, Sandbox, World};
 
 const N: u64 = 250;
 
@@ -328,6 +328,27 @@ async fn a_check_names_each_thing_that_is_wrong() {
     let program = program.env("TWSYNC_API__TOKEN", "wrong");
     let bad = program.run(&["check"]).await.exits(77);
     assert!(bad.stdout.contains("✗ api"), "{}", bad.stdout);
+}
+
+#[tokio::test]
+async fn a_check_says_what_the_platform_says_of_the_key() {
+    for (verified, said) in [(true, "✓ key"), (false, "is not verified")] {
+        let access = Access {
+            verified,
+            ..Access::default()
+        };
+        let sandbox = serve(Options {
+            access,
+            ..Options::default()
+        });
+        let sandbox = sandbox.await;
+        let program = Program::new()
+            .env("TWSYNC_API__BASE_URL", &sandbox.url())
+            .env("TWSYNC_API__KEY", KEY)
+            .env("TWSYNC_API__SECRET", SECRET);
+        let checked = program.run(&["check"]).await.exits(0);
+        assert!(checked.stdout.contains(said), "{}", checked.stdout);
+    }
 }
 
 #[tokio::test]

@@ -231,6 +231,9 @@ async fn who_is_still_to_be_asked_for_is_told_queued_or_not() {
     copying.run().await.ok();
     let told = Overview::read(&copying.config, copying.now()).unwrap();
     assert_eq!((told.pending, &told.queue["changed"]), (2, &1));
+    let metrics = Pages::of(&copying).await.get("/metrics").await;
+    let of = |reason: &str| metrics.number(&format!("twsync_queue_length{{reason=\"{reason}\"}}"));
+    assert_eq!((of("changed"), of("missing"), of("new")), (1, 1, 0));
     assert_eq!((told.grade, told.held), (Some(Grade::Complete), 0));
     assert_eq!(told.as_of, Some(copying.now()));
 }

@@ -7,15 +7,6 @@ use jiff::Timestamp;
 use crate::config::Dialect;
 use crate::customer::{Customer, CustomerId, Interval, Rejected, Summary};
 
-/// What the list is to be narrowed to; the server's own words, passed on as they are.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// Only customers of this tier.
-    pub tier_name: Option<String>,
-    /// Only customers whose subscription has this status.
-    pub status: Option<String>,
-}
-
 /// How many customers the server says there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Total {

@@ -44,7 +44,7 @@ use transport::Transport;
 use verdict::{DetailReply, ListReply};
 use wire::ListBody;
 
-pub use answer::{Answer, Details, Filter, KeyPair, Limits, Page, Tally, Total};
+pub use answer::{Answer, Details, KeyPair, Limits, Page, Tally, Total};
 pub use error::Error;
 
 /// What the pacing remembers from one run to the next.
@@ -104,12 +104,7 @@ impl Client {
 
     /// One page of the list, from 1. While the dialect is unknown both size parameters are sent,
     /// and a server that refuses that as a bad request is asked with each alone.
-    pub async fn list_page(
-        &self,
-        page: u32,
-        page_size: u32,
-        filter: &Filter,
-    ) -> Result<Page, Error> {
+    pub async fn list_page(&self, page: u32, page_size: u32) -> Result<Page, Error> {
         let Inner {
             exchange,
             routes,
@@ -118,7 +113,7 @@ impl Client {
         } = &*self.0;
         loop {
             let asking = spoken.asking();
-            let url = routes.list(page, page_size, filter, asking);
+            let url = routes.list(page, page_size, asking);
             let arrived = exchange
                 .ask(Route::List, &url, |judged| verdict::of_list(judged, page))
                 .await?;
@@ -279,7 +274,7 @@ mod tests {
         )
         .expect("a client");
         hands.pass(Duration::from_secs(11));
-        let page = client.list_page(1, 100, &Filter::default()).await;
+        let page = client.list_page(1, 100).await;
         page.expect("a page");
         assert!((client.requests_per_second() - 5.5).abs() < 1e-9);
     }

@@ -4,7 +4,6 @@
 
 use url::Url;
 
-use super::answer::Filter;
 use super::dialect::Asking;
 use crate::config::BaseUrl;
 use crate::customer::CustomerId;
@@ -34,18 +33,12 @@ impl Routes {
     }
 
     /// A page of the list.
-    pub(super) fn list(&self, page: u32, size: u32, filter: &Filter, asking: Asking) -> Url {
+    pub(super) fn list(&self, page: u32, size: u32, asking: Asking) -> Url {
         let mut url = self.list.clone();
         let mut query = url.query_pairs_mut();
         query.append_pair("page", &page.to_string());
         for name in asking.size_parameters() {
             query.append_pair(name, &size.to_string());
-        }
-        if let Some(tier_name) = &filter.tier_name {
-            query.append_pair("tierName", tier_name);
-        }
-        if let Some(status) = &filter.status {
-            query.append_pair("status", status);
         }
         drop(query);
         url
@@ -75,14 +68,9 @@ mod tests {
             "https://host/api/billing/v1/",
         ] {
             let routes = Routes::new(&base.parse().expect("a base URL"));
-            let filter = Filter {
-                tier_name: Some("Adversary Pro&x=1".to_owned()),
-                status: Some("past_due".to_owned()),
-            };
             assert_eq!(
-                routes.list(3, 50, &filter, Asking::PageSize).as_str(),
-                "https://host/api/billing/v1/admin/customers\
-                 ?page=3&pageSize=50&tierName=Adversary+Pro%26x%3D1&status=past_due"
+                routes.list(3, 50, Asking::PageSize).as_str(),
+                "https://host/api/billing/v1/admin/customers?page=3&pageSize=50"
             );
             let id = "A1B2C3D4-5633-4b16-bbf0-5ca22ef8ea2e"
                 .parse()
@@ -101,7 +89,7 @@ mod tests {
     #[test]
     fn a_base_without_a_path_works() {
         let routes = Routes::new(&"https://host".parse().expect("a base URL"));
-        let url = routes.list(1, 20, &Filter::default(), Asking::Limit);
+        let url = routes.list(1, 20, Asking::Limit);
         assert_eq!(url.as_str(), "https://host/admin/customers?page=1&limit=20");
     }
 }

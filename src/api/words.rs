@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use reqwest::header::HeaderMap;
 
+use crate::report::steers;
+
 use super::credentials::Shown;
 use super::wire;
 
@@ -19,22 +21,13 @@ pub(super) fn printable(text: &str) -> String {
             safe.push('…');
             break;
         }
-        if character.is_control() || turns_the_line(character) {
+        if steers(character) {
             safe.extend(character.escape_unicode());
         } else {
             safe.push(character);
         }
     }
     safe
-}
-
-/// Line and paragraph separators, and the marks that steer the direction of text.
-fn turns_the_line(character: char) -> bool {
-    matches!(
-        character,
-        '\u{2028}' | '\u{2029}' | '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'
-            ..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}'
-    )
 }
 
 /// What an answer that is an error says of itself.

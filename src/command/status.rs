@@ -106,8 +106,7 @@ fn waiting(overview: &Overview) -> String {
     let mut waiting: Vec<String> = queue
         .map(|(reason, number)| format!("{} {reason}", count(*number)))
         .collect();
-    let queued: u64 = overview.queue.values().sum();
-    let undecided = overview.pending.saturating_sub(queued);
+    let undecided = overview.undecided();
     if undecided > 0 {
         waiting.push(format!("{} missing and undecided", count(undecided)));
     }
@@ -256,7 +255,7 @@ mod tests {
             versions: 13_000,
             rejected_rows: 2,
         };
-        overview.queue = BTreeMap::from([("missing", 400), ("new", 40)]);
+        overview.queue = BTreeMap::from([("changed", 400), ("new", 40)]);
         overview.pending = 442;
         overview.held = 400;
         overview.details.attainable_age_seconds = Some(1_000_000);

@@ -4,6 +4,8 @@
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 
+use crate::report::steers;
+
 pub(super) use crate::status::{ago, count, counted, span};
 
 /// What matters most.
@@ -50,11 +52,6 @@ pub(super) fn tame_json(json: &str) -> String {
     tame
 }
 
-fn steers(letter: char) -> bool {
-    let turns = matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    turns || letter.is_control()
-}
-
 /// Rows in columns as wide as their widest cell, two spaces between them. The columns whose
 /// numbers are in `right` are set to the right; cells hold plain text.
 pub(super) fn table(rows: &[Vec<String>], right: &[usize]) -> String {
@@ -94,6 +91,10 @@ mod tests {
             tame("a\u{1b}[31m\nb\u{202e}c"),
             "a\\u{1b}[31m\\nb\\u{202e}c"
         );
+        for mark in ['\u{61c}', '\u{2028}', '\u{2069}', '\u{feff}'] {
+            let escaped = format!("a{}", mark.escape_default());
+            assert_eq!(tame(&format!("a{mark}")), escaped);
+        }
         assert_eq!(tame("Łódź 東京 👩‍🚀"), "Łódź 東京 👩‍🚀");
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::settings;
-use crate::report::Exit;
+use crate::report::{Exit, steers};
 
 /// Where a setting's value comes from. A later one outranks those before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -214,10 +214,10 @@ impl Error {
     }
 }
 
-/// Words of a library's, which may repeat a value as it stands: control characters escaped.
+/// Words of a library's, which may repeat a value as it stands.
 fn printable(words: &str) -> String {
     let letters = words.chars().map(|letter| match letter {
-        letter if letter.is_control() => letter.escape_unicode().to_string(),
+        letter if steers(letter) => letter.escape_unicode().to_string(),
         letter => letter.to_string(),
     });
     letters.collect()

@@ -1,7 +1,7 @@
 //! Settings: what there is to set, in which unit, and what holds where nothing is said.
 //!
 //! A [`Config`] that [`load`] gave is valid: whoever holds one need not check it again. This is
-//! the only place that reads the environment or files of settings; what the settings are used
+//! the only place that reads settings, from files or from the environment; what the settings are used
 //! for is known elsewhere.
 //!
 //! One setting is one row of the table in `settings.rs`: its key, how a value of it is taken,

@@ -4,8 +4,8 @@
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
-/// What `SQLite` and twsync put beside the mirror.
-const BESIDE_MIRROR: [&str; 4] = ["-wal", "-shm", "-journal", ".lock"];
+/// What `SQLite` and twsync put beside the mirror; backups apart, whose names say of which schema.
+const BESIDE_MIRROR: [&str; 5] = ["-wal", "-shm", "-journal", ".lock", ".new"];
 
 /// Why they can't stand there together, if they can't: what is said of the two after their names.
 pub(super) fn conflict(mirror: &Path, lake: &Path) -> Option<&'static str> {

@@ -64,7 +64,8 @@ pub async fn check(config: &Config) -> Result<(), Error> {
         Err(lake::Error::Held { .. }) | Ok(()) => Ok(()),
         // What the API has to tell is not to be had again; a network that is down may be up by then.
         Err(error) if error.may_pass() => {
-            tracing::warn!(%error, "the run goes on; publishing may fail at its end");
+            let error = in_one_line(&error);
+            tracing::warn!(error, "the run goes on; publishing may fail at its end");
             Ok(())
         }
         Err(error) => Err(error.into()),

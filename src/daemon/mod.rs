@@ -196,7 +196,8 @@ impl Daemon {
                 tracing::info!("settings read anew; a run under way keeps its own");
             }
             Err(error) => {
-                tracing::error!(hint = error.hint(), "{error}; the old settings stay");
+                let (what, hint) = (in_one_line(&error), error.hint());
+                tracing::error!(hint, "{what}; the old settings stay");
             }
         }
         service::ready("settings read anew");

@@ -17,7 +17,7 @@ use tokio::runtime::{Builder, Runtime};
 use url::Url;
 
 use crate::config::Cloud;
-use crate::report::Live;
+use crate::report::{Live, in_one_line};
 
 use super::Error;
 use super::documents::DOCUMENTS;
@@ -107,7 +107,7 @@ impl Bucket {
         if let Err(error) = tidied {
             tracing::warn!(
                 lake = %self.url,
-                %error,
+                error = in_one_line(&error),
                 "the generation is published, but its documents could not be renewed, or old files \
                  not be removed; the next publishing does it"
             );
@@ -170,7 +170,7 @@ impl Bucket {
         let wrong = |entry: &&Entry| sizes.get(&entry.path) != Some(&entry.bytes);
         match manifest.files.iter().find(wrong) {
             None => Ok(()),
-            Some(entry) => Err(Error::NotAsWritten {
+            Some(entry) => Err(Error::NotAsSent {
                 path: self.name().join(&entry.path),
                 what: match sizes.get(&entry.path) {
                     None => "it is not there".to_owned(),

@@ -18,8 +18,9 @@ pub enum Error {
     /// The mirror could not be read.
     #[error("the mirror can't be read for the lake")]
     Mirror(#[from] mirror::Error),
-    /// The disk is full, the folder is read-only, or the device failed.
-    #[error("can't write the lake at {}", path.display())]
+    /// A file or folder of the lake, or one that serves to make or to prove it: the disk is full, it may
+    /// not be read or written, or the device failed.
+    #[error("can't read or write {}, for the lake", path.display())]
     CannotWrite {
         /// The file or folder.
         path: PathBuf,
@@ -37,6 +38,14 @@ pub enum Error {
     #[error("{} is not as it was written: {what}", path.display())]
     NotAsWritten {
         /// The staged file.
+        path: PathBuf,
+        /// What differs.
+        what: String,
+    },
+    /// A file that the generation needs is gone from a bucket, or another, before it is published.
+    #[error("{} is not as it was sent: {what}", path.display())]
+    NotAsSent {
+        /// The file, by the bucket's URL.
         path: PathBuf,
         /// What differs.
         what: String,
@@ -205,6 +214,7 @@ impl Error {
             Self::CannotWrite { .. }
             | Self::MountPoint { .. }
             | Self::NotAsWritten { .. }
+            | Self::NotAsSent { .. }
             | Self::Bucket { .. }
             | Self::Unguarded { .. } => Exit::CannotWrite,
             Self::Foreign { .. }
@@ -232,6 +242,10 @@ impl Error {
             ),
             Self::NotAsWritten { .. } => {
                 "look at the health of the disk and the memory; the last generation is still there"
+                    .to_owned()
+            }
+            Self::NotAsSent { .. } => {
+                "find out who else removes or writes files there, a rule of the bucket perhaps; the last generation is still what is published, and a new run sends what is missing"
                     .to_owned()
             }
             Self::Foreign { path, .. } => format!(

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::report::{Counts, Report};
+use crate::report::{Count, Counts, Report};
 
 use super::Error;
 use super::cell::Cell;
@@ -38,31 +38,11 @@ pub(super) fn cells(run: &Report) -> impl Iterator<Item = Cell<'_>> {
         Cell::text(run.reason.as_deref()),
     ]
     .into_iter()
-    .chain(
-        counters(&run.counts).map(|count| Cell::Integer(i64::try_from(count).unwrap_or(i64::MAX))),
-    )
+    .chain(counts(run.counts))
 }
 
-/// The counters in the order of the table's columns.
-fn counters(counts: &Counts) -> [u64; 18] {
-    [
-        counts.pages,
-        counts.list_requests,
-        counts.detail_requests,
-        counts.retries,
-        counts.throttled,
-        counts.added,
-        counts.changed,
-        counts.unchanged,
-        counts.reverified,
-        counts.reverified_changed,
-        counts.deleted,
-        counts.undeleted,
-        counts.unlisted,
-        counts.inaccessible,
-        counts.pending,
-        counts.held,
-        counts.drift,
-        counts.rejected,
-    ]
+/// A cell for each count, in the order of the table's columns.
+fn counts<'run>(mut counts: Counts) -> impl Iterator<Item = Cell<'run>> {
+    let number = move |(_, of): Count| i64::try_from(*of(&mut counts)).unwrap_or(i64::MAX);
+    Counts::ALL.into_iter().map(number).map(Cell::Integer)
 }

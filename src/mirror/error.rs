@@ -75,10 +75,10 @@ pub enum Error {
         /// The log, untouched.
         log: PathBuf,
     },
-    /// The disk is full, the file or folder is read-only, or the device failed.
-    #[error("can't write the mirror {}", path.display())]
+    /// The disk is full, the file or folder may not be read or written, or the device failed.
+    #[error("can't read or write {}, for the mirror", path.display())]
     CannotWrite {
-        /// The mirror, or the file or folder beside it that could not be written.
+        /// The mirror, or the file or folder beside it.
         path: PathBuf,
         /// The system's words.
         #[source]

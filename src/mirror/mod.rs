@@ -12,6 +12,8 @@
 //!   besides.
 //! - **a run** ([`Mirror::begin_run`], [`Mirror::finish_run`]) and **a walk's** begin and end, with what a
 //!   person released to it ([`Mirror::release`]).
+//! - **what is remembered** from run to run ([`Mirror::remember`]), and **who is asked for besides** those whom a
+//!   page named ([`Mirror::enqueue`]).
 //! - **who is shown again** by a proved list ([`Mirror::relisted`]), or is not ([`Mirror::not_returned`]).
 //!
 //! A customer has a row number from the moment it is first listed, and keeps it for ever. Sets of

@@ -7,30 +7,6 @@ use crate::report::{Counts, Report};
 
 use super::row::{At, count, count_at, time_at};
 
-/// A count's column, and where it stands in [`Counts`].
-type Count = (&'static str, fn(&mut Counts) -> &mut u64);
-
-const COUNTS: [Count; 18] = [
-    ("pages", |it| &mut it.pages),
-    ("list_requests", |it| &mut it.list_requests),
-    ("detail_requests", |it| &mut it.detail_requests),
-    ("retries", |it| &mut it.retries),
-    ("throttled", |it| &mut it.throttled),
-    ("added", |it| &mut it.added),
-    ("changed", |it| &mut it.changed),
-    ("unchanged", |it| &mut it.unchanged),
-    ("reverified", |it| &mut it.reverified),
-    ("reverified_changed", |it| &mut it.reverified_changed),
-    ("deleted", |it| &mut it.deleted),
-    ("undeleted", |it| &mut it.undeleted),
-    ("unlisted", |it| &mut it.unlisted),
-    ("inaccessible", |it| &mut it.inaccessible),
-    ("pending", |it| &mut it.pending),
-    ("held", |it| &mut it.held),
-    ("drift", |it| &mut it.drift),
-    ("rejected", |it| &mut it.rejected),
-];
-
 const COLUMNS: [&str; 9] = [
     "id",
     "started_at",
@@ -46,7 +22,7 @@ const COLUMNS: [&str; 9] = [
 /// Keeps a run as it is now, in place of what was kept of it before.
 pub(super) fn write(connection: &Connection, report: &Report) -> rusqlite::Result<()> {
     let mut counts = report.counts;
-    let numbers = COUNTS.map(|(_, of)| count(*of(&mut counts)));
+    let numbers = Counts::ALL.map(|(_, of)| count(*of(&mut counts)));
     let [started, finished, as_of] =
         [Some(report.started_at), report.finished_at, report.as_of].map(|at| at.map(At));
     let head: [&dyn ToSql; COLUMNS.len()] = [
@@ -131,14 +107,14 @@ pub(super) fn held(connection: &Connection) -> rusqlite::Result<u64> {
 fn columns() -> String {
     let names: Vec<&str> = COLUMNS
         .into_iter()
-        .chain(COUNTS.map(|(name, _)| name))
+        .chain(Counts::ALL.map(|(name, _)| name))
         .collect();
     names.join(", ")
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Report> {
     let mut counts = Counts::default();
-    for (index, (_, of)) in COUNTS.into_iter().enumerate() {
+    for (index, (_, of)) in Counts::ALL.into_iter().enumerate() {
         *of(&mut counts) = count_at(row, COLUMNS.len() + index)?;
     }
     Ok(Report {
@@ -168,7 +144,7 @@ mod tests {
             .keys()
             .cloned()
             .collect();
-        let mut columns = COUNTS.map(|(name, _)| name.to_owned()).to_vec();
+        let mut columns = Counts::ALL.map(|(name, _)| name.to_owned()).to_vec();
         fields.sort();
         columns.sort();
         assert_eq!(columns, fields);

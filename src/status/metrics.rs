@@ -77,7 +77,7 @@ const OUTCOMES: [Outcome; 4] = [
 ];
 const GRADES: [Grade; 3] = [Grade::Partial, Grade::Converged, Grade::Complete];
 /// The words of the overview's queue: a gauge that nobody waits for is 0, and does not go away.
-const REASONS: [&str; 6] = ["new", "returned", "changed", "missing", "refresh", "full"];
+const REASONS: [&str; 5] = ["new", "returned", "changed", "refresh", "full"];
 const STAGES: [(Stage, &str); 4] = [
     (Stage::Idle, "idle"),
     (Stage::Pages, "pages"),
@@ -215,7 +215,10 @@ fn stock(registry: &mut Registry, overview: &Overview) {
         let length = overview.queue.get(reason).copied().unwrap_or(0);
         ("reason", reason, length as f64)
     });
-    let help = "Customers whose details are to be fetched";
+    let missing = ("reason", "missing", overview.undecided() as f64);
+    let queued = queued.into_iter().chain([missing]);
+    let help = "Customers whose details are to be fetched; missing are those whom the list does not \
+                show, and of whom nothing decides yet";
     gauges(registry, "queue_length", help, queued);
     for (name, help, number) in [
         ("held_deletions", "Deletions on hold", overview.held as f64),

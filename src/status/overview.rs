@@ -121,6 +121,13 @@ pub struct Pace {
 }
 
 impl Overview {
+    /// Of those who are [`pending`](Self::pending), the ones who wait in no queue: the list does not show them,
+    /// and nothing decides yet whether they are gone.
+    pub fn undecided(&self) -> u64 {
+        let queued: u64 = self.queue.values().sum();
+        self.pending.saturating_sub(queued)
+    }
+
     /// How the mirror of these settings stands at `now`.
     pub fn read(config: &Config, now: Timestamp) -> Result<Self, Error> {
         let reader = Reader::open(&config.mirror.path)?;

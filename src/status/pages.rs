@@ -18,7 +18,7 @@ use super::metrics::{self, Totals};
 use super::overview::Overview;
 use super::page::{NoMirror, Page};
 use crate::mirror::{Error, Reader};
-use crate::report::RunId;
+use crate::report::{RunId, in_one_line};
 
 pub(super) fn router(setup: Setup) -> Router {
     let site = Arc::new(Site {
@@ -131,7 +131,7 @@ async fn looked<T: Send + 'static>(
     match spawn_blocking(look).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(Unreadable {
-            said: error.to_string(),
+            said: in_one_line(&error),
             hint: error.hint(),
         }),
         Err(error) => {

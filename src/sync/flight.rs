@@ -94,9 +94,7 @@ impl Flight {
 
 async fn send(client: Client, page_size: u32, ask: Ask) -> Result<Answered, Error> {
     Ok(match ask {
-        Ask::Page(page) => {
-            Answered::Page(client.list_page(page, page_size, &<_>::default()).await?)
-        }
+        Ask::Page(page) => Answered::Page(client.list_page(page, page_size).await?),
         Ask::Customer(row, id) => {
             Answered::Customer(row, unless_refused(client.customer(id).await?)?)
         }

@@ -166,8 +166,7 @@ impl Run<'_> {
     async fn set_out(&mut self) -> Result<Walk, Error> {
         self.live.begin(Stage::Pages, 0);
         let asked = self.flight.page_size;
-        let filter = api::Filter::default();
-        let first = match self.flight.client.list_page(1, asked, &filter).await {
+        let first = match self.flight.client.list_page(1, asked).await {
             Ok(page) => page,
             Err(api::Error::NoContent { status: 204 }) if self.is_empty().await? => {
                 return self.nobody().await;

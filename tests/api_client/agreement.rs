@@ -67,7 +67,7 @@ fn listed(customer: &Customer, dialect: Dialect) -> Customer {
 async fn walk(client: &Client) -> Vec<Summary> {
     let (mut rows, mut number) = (Vec::new(), 1);
     loop {
-        let page = client.list_page(number, 100, &Filter::default()).await;
+        let page = client.list_page(number, 100).await;
         let page = page.expect("a page");
         assert!(page.rejected.is_empty(), "{:?}", page.rejected);
         let (Total::Exact(total) | Total::Items(total)) = page.total;

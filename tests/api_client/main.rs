@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
-use twsync::api::{Client, Error, Filter, Limits, PaceMemory, Page};
+use twsync::api::{Client, Error, Limits, PaceMemory, Page};
 use twsync::clock::Clock;
 use twsync::config::{self, SecretSource};
 use twsync::customer::CustomerId;
@@ -87,7 +87,7 @@ fn id(nth: u8) -> CustomerId {
 }
 
 async fn first_page(client: &Client) -> Result<Page, Error> {
-    client.list_page(1, 100, &Filter::default()).await
+    client.list_page(1, 100).await
 }
 
 /// Waits that are to end at once, and would otherwise end the test run instead.

@@ -150,7 +150,7 @@ async fn a_filesystem_that_is_read_only_is_named_at_start() {
     let elsewhere = tempfile::tempdir().unwrap();
     let mut lake_only = shell.command(&["--once"]);
     lake_only.env("TWSYNC_MIRROR__PATH", elsewhere.path().join("mirror.db"));
-    ended(lake_only).await.exits(73).says("the lake at");
+    ended(lake_only).await.exits(73).says("for the lake");
     let mut mirror_only = shell.command(&["--once"]);
     mirror_only.env("TWSYNC_LAKE__PATH", "");
     ended(mirror_only).await.exits(73).says("mirror.db");

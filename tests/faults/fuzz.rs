@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
-use twsync::api::{Answer, Client, Details, Error, Filter, Limits, PaceMemory, Page};
+use twsync::api::{Answer, Client, Details, Error, Limits, PaceMemory, Page};
 use twsync::clock::{Clock, Hands};
 use twsync::config::{self, Credentials, SecretSource, Sources, load};
 use twsync::customer::{CustomerId, Field};
@@ -73,8 +73,7 @@ impl Echo {
 
     fn page(&self, client: &Client, body: Vec<u8>) -> Result<Page, Error> {
         *self.body.lock().unwrap() = body;
-        let everybody = Filter::default();
-        self.runtime.block_on(client.list_page(1, 10, &everybody))
+        self.runtime.block_on(client.list_page(1, 10))
     }
 
     fn details(&self, client: &Client, body: Vec<u8>) -> Result<Details, Error> {

@@ -263,7 +263,7 @@ async fn even_advice_is_asked_for_within_budget_and_pace() {
     let began = copying.now();
     assert!(client_with_one.key_pair().await.is_some());
     assert_eq!(copying.now(), began + seconds(60));
-    let page = client_with_one.list_page(1, 100, &<_>::default()).await;
+    let page = client_with_one.list_page(1, 100).await;
     assert!(matches!(page, Err(Error::BudgetSpent)));
     assert!(client(0, None).key_pair().await.is_none());
     assert_eq!(copying.sandbox.requests().total(), 1);

@@ -6,7 +6,9 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use twsync::lake::column::Column;
 use twsync::lake::table::{SCHEMA_VERSION, Table};
+use twsync::report::Counts;
 
 use crate::world::{World, customers, manifest};
 
@@ -38,6 +40,13 @@ fn written() -> Columns {
         }
     }
     columns
+}
+
+#[test]
+fn the_counts_of_a_run_stand_under_their_names() {
+    let names: Vec<_> = Table::Runs.columns().iter().map(Column::name).collect();
+    let counts = Counts::ALL.map(|(name, _)| name.to_owned());
+    assert!(names.ends_with(&counts), "{names:?}");
 }
 
 fn record(version: u32) -> PathBuf {

@@ -143,7 +143,7 @@ fn what_goes_while_a_generation_is_sent_is_missed_before_the_manifest_names_it()
     };
     let error = at("lake-sent", remove, || world.try_publish());
     let error = error.expect_err("a file is gone");
-    assert!(matches!(error, Error::NotAsWritten { .. }), "{error:?}");
+    assert!(matches!(error, Error::NotAsSent { .. }), "{error:?}");
     assert_eq!(storage.lock().expect("one thread").manifest(), before);
     world.publish();
     assert_eq!(world.verify(), []);

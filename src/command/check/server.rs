@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::super::Failure;
 use super::super::words::{self, counted, instant};
 use super::Line;
-use crate::api::{Client, Filter, Limits, PaceMemory, Page, Total};
+use crate::api::{Client, Limits, PaceMemory, Page, Total};
 use crate::clock::Clock;
 use crate::config::{self, Config, Credentials, Dialect};
 use crate::daemon::signals;
@@ -47,8 +47,7 @@ pub(super) async fn ask(config: &Config) -> Result<Vec<Line>, Failure> {
         Err(error) => return Ok(vec![Line::wrong("api", &error.into())]),
     };
     let asked = Instant::now();
-    let everyone = Filter::default();
-    let page = client.list_page(1, config.api.page_size, &everyone);
+    let page = client.list_page(1, config.api.page_size);
     let page = match page.await {
         Ok(page) => page,
         Err(error) => return Ok(vec![Line::wrong("api", &error.into())]),
@@ -131,6 +130,10 @@ async fn key_pair(client: &Client) -> Line {
     if !pair.roles.is_empty() && !pair.roles.iter().any(|role| role == ROLE) {
         let said = format!("{name} does not hold the role {ROLE}");
         return Line::warning("key", said, "have the role given to it");
+    }
+    if pair.verified == Some(false) {
+        let said = format!("{name} is not verified, the platform says");
+        return Line::warning("key", said, "have it verified, or another pair made");
     }
     match pair.expires_at {
         Some(at) if at.duration_since(now).as_hours() < EXPIRY_DAYS_MIN * 24 => Line::warning(
