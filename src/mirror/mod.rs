@@ -299,11 +299,6 @@ impl Mirror {
         self.reading(living::queued)
     }
 
-    /// The rows of living customers that a proved list does not show.
-    pub fn unlisted(&self) -> Result<RoaringBitmap, Error> {
-        self.reading(living::unlisted)
-    }
-
     /// Queues known customers. The reason of one that is queued already stays as it is.
     pub fn enqueue(
         &mut self,
@@ -325,11 +320,6 @@ impl Mirror {
     /// How many living customers are not queued and were last verified before this.
     pub fn due_len(&self, verified_before: Timestamp) -> Result<u64, Error> {
         self.reading(|connection| due::len(connection, verified_before))
-    }
-
-    /// When the details of the living customer that was verified longest ago were verified.
-    pub fn oldest_verified_at(&self) -> Result<Option<Timestamp>, Error> {
-        self.reading(due::oldest_verified_at)
     }
 
     /// The rows of living customers whose details never came, or came before this.

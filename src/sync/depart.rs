@@ -195,7 +195,7 @@ impl Run<'_> {
         let tolerance = Tolerance {
             deletions_max: self.settings.deletions_max,
             deletions_max_share: self.settings.deletions_max_share,
-            allowed: Some(allowed),
+            allowed,
             was_held,
         };
         let ruling = tolerance.rule(missing.len(), active.len(), walked.listed.len());

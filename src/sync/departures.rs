@@ -34,7 +34,7 @@ pub struct Tolerance {
     /// A share of the active customers in one run, 0 to 1.
     pub deletions_max_share: f64,
     /// A person has said that so many may go.
-    pub allowed: Option<u64>,
+    pub allowed: u64,
     /// Departures are on hold since an earlier run: who is left of them waits for a person, too.
     pub was_held: bool,
 }
@@ -97,7 +97,7 @@ impl Tolerance {
         let Some(why) = self.objection(missing, active, listed) else {
             return Ruling::Go;
         };
-        match missing.min(self.allowed.unwrap_or(0)) {
+        match missing.min(self.allowed) {
             0 => Ruling::Hold { held: missing, why },
             released if released == missing => Ruling::Go,
             released => Ruling::Some {
@@ -177,7 +177,7 @@ mod tests {
     const USUAL: Tolerance = Tolerance {
         deletions_max: 5,
         deletions_max_share: 0.02,
-        allowed: None,
+        allowed: 0,
         was_held: false,
     };
 
@@ -241,7 +241,7 @@ mod tests {
         let why = Why::Undecided;
         assert_eq!(held.rule(5, 250, 245), Ruling::Hold { held: 5, why });
         let released = Tolerance {
-            allowed: Some(5),
+            allowed: 5,
             ..held
         };
         assert_eq!(released.rule(5, 250, 245), Ruling::Go);
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn a_person_releases_up_to_a_number() {
         let allowing = |allowed| Tolerance {
-            allowed: Some(allowed),
+            allowed,
             ..USUAL
         };
         assert_eq!(allowing(10).rule(10, 20, 10), Ruling::Go);
