@@ -307,7 +307,7 @@ answer("One customer's history", duckdb=by_duckdb, polars=by_polars, pandas=by_p
 by_duckdb = duck.sql("""
     WITH newest AS (SELECT max(finished_at) AS ended FROM runs)
     SELECT count(*) AS customers, count(*) FILTER (detail_verified_at IS NULL) AS never_verified,
-        date_diff('hour', min(detail_verified_at), (SELECT ended FROM newest)) AS oldest_hours
+        date_sub('hour', min(detail_verified_at), (SELECT ended FROM newest)) AS oldest_hours
     FROM customers
 """)
 

@@ -89,8 +89,8 @@ WITH newest AS (SELECT max(finished_at) AS ended FROM runs)
 SELECT
     count(*) AS customers,
     count(*) FILTER (detail_verified_at IS NULL) AS never_verified,
-    date_diff('hour', min(detail_verified_at), (SELECT ended FROM newest)) AS oldest_hours,
-    date_diff('hour', max(detail_verified_at), (SELECT ended FROM newest)) AS newest_hours
+    date_sub('hour', min(detail_verified_at), (SELECT ended FROM newest)) AS oldest_hours,
+    date_sub('hour', max(detail_verified_at), (SELECT ended FROM newest)) AS newest_hours
 FROM customers;
 
 -- name: the runs behind it, newest first

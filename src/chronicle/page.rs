@@ -124,9 +124,9 @@ fn tiles(overview: &Overview, history: &History, recent: &Recent) -> Vec<Tile> {
     } else {
         recent.named()
     };
-    let of = |part, whole| match recent.weeks {
+    let with_time = |said: String| match recent.weeks {
         0 => over.clone(),
-        _ => format!("{} of {}; {over}", count(part), count(whole)),
+        _ => format!("{said}; {over}"),
     };
     let unless_none = |part: Option<String>| part.unwrap_or_else(|| "–".to_owned());
     let age = overview.age_seconds.map(Duration::from_secs);
@@ -142,12 +142,20 @@ fn tiles(overview: &Overview, history: &History, recent: &Recent) -> Vec<Tile> {
         tile(
             "Trials that became active",
             unless_none(share(sum.converted, sum.trials_ended())),
-            of(sum.converted, sum.trials_ended()),
+            with_time(format!(
+                "{} of {}",
+                count(sum.converted),
+                count(sum.trials_ended())
+            )),
         ),
         tile(
             "Subscribers lost",
             unless_none(share(sum.lost(), sum.subscribers)),
-            of(sum.lost(), sum.subscribers),
+            with_time(format!(
+                "{} lost, {} at first",
+                count(sum.lost()),
+                count(sum.subscribers)
+            )),
         ),
         tile(
             "Age of the data",

@@ -122,10 +122,11 @@ pub(super) fn churn(recent: &Recent) -> String {
         _ if recent.weeks == 0 => NO_FULL_WEEK.to_owned(),
         None => "There was no subscriber to lose.".to_owned(),
         Some(part) => format!(
-            "In the {}, {} of the {} there had been were lost: {part}.",
+            "In the {}, {} were lost, of whom some may have come meanwhile: as many as {part} of the \
+             {} there were when they began.",
             recent.named(),
-            count(sum.lost()),
-            counted(sum.subscribers, "subscriber"),
+            counted(sum.lost(), "subscriber"),
+            count(sum.subscribers),
         ),
     }
 }
@@ -232,8 +233,8 @@ mod tests {
         );
         assert_eq!(
             churn(&recent),
-            "In the four full weeks to 28 Dec 2025, 16 of the 200 subscribers there had been were \
-             lost: 8.0\u{202f}%."
+            "In the four full weeks to 28 Dec 2025, 16 subscribers were lost, of whom some may have \
+             come meanwhile: as many as 8.0\u{202f}% of the 200 there were when they began."
         );
     }
 }

@@ -240,20 +240,14 @@ mod tests {
         };
         let why = Why::Undecided;
         assert_eq!(held.rule(5, 250, 245), Ruling::Hold { held: 5, why });
-        let released = Tolerance {
-            allowed: 5,
-            ..held
-        };
+        let released = Tolerance { allowed: 5, ..held };
         assert_eq!(released.rule(5, 250, 245), Ruling::Go);
         assert_eq!(held.rule(0, 250, 250), Ruling::Go, "they came back");
     }
 
     #[test]
     fn a_person_releases_up_to_a_number() {
-        let allowing = |allowed| Tolerance {
-            allowed,
-            ..USUAL
-        };
+        let allowing = |allowed| Tolerance { allowed, ..USUAL };
         assert_eq!(allowing(10).rule(10, 20, 10), Ruling::Go);
         assert_eq!(allowing(10).rule(10, 10, 0), Ruling::Go);
         let some = Ruling::Some {
