@@ -2,14 +2,19 @@
 
 use std::fs::{self, File};
 use std::path::Path;
+use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, TimeUnit};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, Encoding, LogicalType};
 use parquet::file::reader::{FileReader, SerializedFileReader};
+use twsync::customer::{Customer, Field};
 use twsync::lake::column::{Column, Kind, Unit};
 use twsync::lake::table::Table;
+use twsync::mirror::Settlement;
+use twsync::report::Counts;
 
 use crate::world::{World, customer, customers, id, manifest, parts, tables, with_members};
 
@@ -324,6 +329,90 @@ fn no_table_holds_what_was_not_declared() {
     for (path, contents) in tables(&world.lake()) {
         let shown = contents.windows(11).any(|bytes| bytes == b"example.com");
         assert!(!shown, "{}", path.display());
+    }
+}
+
+/// All rows of a part, a line each; runs by their number, oldest first, for their ids are random.
+fn lines(batch: &RecordBatch, runs: &[String]) -> String {
+    // Arrow shows instants in a zone only where it needs no table of zones for that.
+    let shown = |column: &ArrayRef| match column.data_type() {
+        DataType::Timestamp(..) => {
+            let instants = column.as_primitive::<TimestampMicrosecondType>();
+            Arc::new(instants.clone().with_timezone("+00:00"))
+        }
+        _ => Arc::clone(column),
+    };
+    let columns: Vec<ArrayRef> = batch.columns().iter().map(shown).collect();
+    let options = FormatOptions::default().with_null("-");
+    let columns: Vec<ArrayFormatter<'_>> = columns
+        .iter()
+        .map(|column| ArrayFormatter::try_new(column, &options).expect("it can be shown"))
+        .collect();
+    let mut text: String = (0..batch.num_rows())
+        .map(|row| {
+            let cells: Vec<String> = columns.iter().map(|it| it.value(row).to_string()).collect();
+            cells.join(" | ") + "\n"
+        })
+        .collect();
+    for (number, run) in runs.iter().enumerate() {
+        text = text.replace(run, &format!("run {number}"));
+    }
+    text
+}
+
+/// Everything that can happen to a customer, and what each table makes of it, value by value.
+#[test]
+fn a_life_is_told_by_every_table() {
+    let mut world = World::new();
+    let short = |number, members| Customer {
+        name: Field::Value(format!("Customer {number}")),
+        ..with_members(number, members)
+    };
+    world.at("2026-01-30T10:00:00Z");
+    let mut runs = vec![world.find(&[short(1, 10), short(2, 20)])];
+    world.at("2026-01-31T23:00:00Z");
+    runs.push(world.find(&[short(1, 11)]));
+    world.at("2026-02-01T10:00:00Z");
+    runs.push(world.find(&[short(2, 20), short(3, 30)]));
+    world.publish();
+    world.at("2026-02-02T10:00:00Z");
+    runs.push(world.lose(&[id(1)]));
+    world.at("2026-02-03T10:00:00Z");
+    runs.push(world.find(&[short(1, 12)]));
+    world.at("2026-02-04T10:00:00Z");
+    let unlisted = Settlement::Unlisted(Box::new(short(2, 20)));
+    runs.push(world.run(vec![(id(2), unlisted)]));
+    world.publish();
+    assert_eq!(world.verify(), []);
+    let runs: Vec<String> = runs.iter().map(|run| run.id.to_string()).collect();
+    let mut told = String::new();
+    for table in Table::ALL {
+        let names: Vec<String> = table.columns().iter().map(Column::name).collect();
+        told += &format!("{}: {}\n", table.folder(), names.join(" | "));
+        for name in parts(&world.lake(), table.folder()) {
+            let batch = part(&world.lake(), table.folder(), &name);
+            told += &format!("  {name}\n{}", lines(&batch, &runs));
+        }
+    }
+    insta::assert_snapshot!(told);
+}
+
+/// The counts of a run, each under its own name.
+#[test]
+fn what_a_run_counted_stands_under_its_name() {
+    let mut world = World::new();
+    let mut report = world.find(&customers(0..3));
+    for (number, (_, of)) in (100..).zip(Counts::ALL) {
+        *of(&mut report.counts) = number;
+    }
+    let expected = serde_json::to_value(report.counts).expect("JSON");
+    world.ends(&report);
+    world.publish();
+    let batch = part(&world.lake(), "runs", "all");
+    for (name, number) in expected.as_object().expect("counts by name") {
+        let found = batch.column_by_name(name).expect(name);
+        let found = found.as_primitive::<arrow::datatypes::Int64Type>().value(0);
+        assert_eq!(Some(found), number.as_i64(), "{name}");
     }
 }
 

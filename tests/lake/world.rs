@@ -170,6 +170,11 @@ impl World {
             .expect("a page is taken in");
     }
 
+    /// A run says this of itself from now on.
+    pub(crate) fn ends(&mut self, report: &Report) {
+        self.mirror.finish_run(report).expect("a run ends");
+    }
+
     /// A run that finds these customers.
     pub(crate) fn find(&mut self, customers: &[Customer]) -> Report {
         self.run(customers.iter().map(found).collect())
