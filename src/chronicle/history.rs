@@ -372,13 +372,17 @@ mod tests {
                     (2, Op::Delete, FREE, "unpaid"),
                 ],
                 &[
+                    (0, Op::Baseline, FREE, "paused"),
+                    (2, Op::Update, FREE, "canceled"),
+                ],
+                &[
                     (0, Op::Baseline, FREE, "incomplete"),
                     (2, Op::Delete, FREE, "incomplete"),
                 ],
             ],
         );
         let week = told.weeks[0];
-        assert_eq!((week.subscribers, week.canceled, week.deleted), (2, 1, 1));
+        assert_eq!((week.subscribers, week.canceled, week.deleted), (3, 2, 1));
         assert_eq!(week.departed, 3);
     }
 

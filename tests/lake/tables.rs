@@ -9,6 +9,7 @@ use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, Encoding, LogicalType};
+use parquet::file::metadata::SortingColumn;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use twsync::customer::{Customer, Field};
 use twsync::lake::column::{Column, Kind, Unit};
@@ -209,7 +210,13 @@ fn files_are_laid_out_as_promised() {
         assert!(encodings.contains(&expected), "{name}: {encodings:?}");
     }
     let sorting = group.sorting_columns().expect("an order");
-    assert_eq!(sorting.len(), 2);
+    let names = sorting.iter().map(|it| {
+        let place = usize::try_from(it.column_idx).expect("a place");
+        group.column(place).column_path().string()
+    });
+    assert_eq!(names.collect::<Vec<_>>(), ["created_at", "id"]);
+    let nulls_are_first = |it: &SortingColumn| it.nulls_first && !it.descending;
+    assert!(sorting.iter().all(nulls_are_first), "{sorting:?}");
     let metadata = reader.metadata().file_metadata();
     let keys: Vec<&str> = metadata
         .key_value_metadata()

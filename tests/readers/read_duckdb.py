@@ -71,6 +71,16 @@ def check_as_of(connection):
         end = datetime.date.fromisoformat(entry["part"]) + datetime.timedelta(days=1)
         query = f"SELECT count(*) FROM customers_as_of(TIMESTAMPTZ '{end} 00:00:00+00' - INTERVAL 1 microsecond)"
         same(connection.execute(query).fetchone()[0], entry["rows"], f"customers as of {entry['part']}")
+    for (instant,) in connection.execute("SELECT DISTINCT valid_from FROM customers_history ORDER BY ALL").fetchall():
+        twice, beginning = connection.execute(
+            """
+            SELECT count(*) - count(DISTINCT id), count(*) FILTER (valid_from = ?) FROM customers_as_of(?::TIMESTAMPTZ)
+            """,
+            [instant, instant],
+        ).fetchone()
+        same(twice, 0, f"customers that are there twice as of {instant}, when versions begin and end")
+        begun = "SELECT count(*) FROM customers_history WHERE valid_from = ? AND op <> 'delete'"
+        same(beginning, connection.execute(begun, [instant]).fetchone()[0], f"versions that begin at {instant}")
     differing = connection.execute(
         """
         SELECT count(*) FROM (
