@@ -94,8 +94,11 @@ nothing in here.
 const OF_FOLDER: &str = "\
 All tables of a generation are of the same instant. A file's name is made of its contents: a query
 that runs while a new generation is published reads the files that it opened, or fails because one is
-gone; then run it again. For a query over many files that must be of one generation,
-take the files' names from `manifest.json`, as `analytics.sql` does.
+gone; then run it again. A pattern over folders of days or months (`*/*.parquet`) lists one folder after
+the other: at the very moment when a generation takes another's place, it may list some before that and
+some after, which makes a difference where two folders are new at once, as when a day or a month begins.
+For a query that must never meet that, take the files' names from `manifest.json`, as `analytics.sql`
+does: one generation, or an error.
 ";
 
 const OF_BUCKET: &str = "\
