@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use object_store::{PutMode, UpdateVersion};
 use tokio::runtime::{Builder, Runtime};
 use url::Url;
+use uuid::Uuid;
 
 use crate::config::Cloud;
 use crate::report::{Live, in_one_line};
@@ -26,8 +27,9 @@ use super::names;
 use super::objects::Objects;
 use super::previous::Previous;
 
-/// An object that is put and removed to see whether that can be done.
-const TRIAL: &str = "twsync-trial";
+/// What the names of objects begin with that are put and removed to see whether that can be done. Each is
+/// its process's own: another's would be overwritten, or gone, where both try at the same time.
+const TRIAL: &str = "twsync-trial-";
 
 /// A bucket, and the place in it where the lake is.
 pub(super) struct Bucket {
@@ -73,7 +75,7 @@ impl Bucket {
         let sizes = self.run(self.objects.sizes())?;
         let foreign = sizes
             .keys()
-            .find(|name| !names::is_marked(name) && *name != TRIAL);
+            .find(|name| !names::is_marked(name) && !name.starts_with(TRIAL));
         match foreign {
             Some(foreign) if manifest.is_none() => Err(Error::Foreign {
                 path: self.name(),
@@ -118,15 +120,15 @@ impl Bucket {
     /// Whether objects can be put and removed, and whether one that is there is left alone when that
     /// is asked for: where it is not, two processes could overwrite each other's manifests.
     pub(super) fn try_out(&self) -> Result<(), Error> {
-        let put = |mode| self.run(self.objects.put(TRIAL, Vec::new(), mode));
+        let trial = format!("{TRIAL}{}", Uuid::new_v4().simple());
+        let put = |mode| self.run(self.objects.put(&trial, Vec::new(), mode));
         let other = UpdateVersion {
             e_tag: Some(format!("\"{:032}\"", 0)),
             version: Some("1".to_owned()),
         };
-        // Put, unless a killed process has left it.
         put(PutMode::Create)?;
         let overwritten = put(PutMode::Create)? || put(PutMode::Update(other))?;
-        self.run(self.objects.remove([TRIAL]))?;
+        self.run(self.objects.remove([trial.as_str()]))?;
         if !overwritten {
             return Ok(());
         }

@@ -247,6 +247,23 @@ fn a_storage_that_overwrites_what_it_should_not() {
 }
 
 #[test]
+fn two_who_try_a_bucket_at_the_same_time_do_not_blame_it() {
+    let Some(storage) = Storage::start() else {
+        return;
+    };
+    let mut world = world();
+    storage.hosts(&mut world);
+    std::thread::scope(|scope| {
+        let tries = || (0..20).try_for_each(|_| lake::check(&world.settings));
+        let others = [scope.spawn(tries), scope.spawn(tries)];
+        for other in others {
+            other.join().expect("it ends").expect("a place for a lake");
+        }
+    });
+    assert!(storage.objects().is_empty(), "the trials are gone");
+}
+
+#[test]
 fn a_file_that_may_not_be_read_is_not_called_missing() {
     let Some(storage) = Storage::start() else {
         return;

@@ -3,10 +3,10 @@
 It says its address on its first line, then each request that it answered: method, path, status. It ends when
 its input does. A line of input tells it what to do:
 
-    lose NAME       the next PUT of an object of that name is taken, and answered with 500
-    refuse NAME     every PUT of an object of that name is answered with 403
-    withhold NAME   every GET of an object of that name is answered with 403
-    hold NAME       whoever GETs an object of that name waits until all is well
+    lose NAME       the next PUT of an object whose name begins so is taken, and answered with 500
+    refuse NAME     every PUT of such an object is answered with 403
+    withhold NAME   every GET of such an object is answered with 403
+    hold NAME       whoever GETs such an object waits until all is well
     held            it says `done` as soon as somebody waits so
     careless NAME   requests' headers If-Match or If-None-Match, whichever is named, are not seen from now on
     guarded         signatures are checked from now on; it says a key and its secret, which may do all
@@ -114,7 +114,7 @@ def storage(environ, start_response):
 
 def s3(environ, start_response):
     method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-    is_of = lambda it, name: name and method == it and path.endswith("/" + name)
+    is_of = lambda it, name: name and method == it and "/" + name in path
     if "careless" in orders:
         environ.pop("HTTP_" + orders["careless"].upper().replace("-", "_"), None)
     if is_of("PUT", orders.get("refuse")) or is_of("GET", orders.get("withhold")):
