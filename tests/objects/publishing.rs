@@ -1,7 +1,7 @@
 //! What publishing leaves in a bucket.
 
 use serde_json::Value;
-use twsync::customer::Field;
+use twsync::customer::{Customer, Field};
 use twsync::lake;
 use twsync::report::Exit;
 
@@ -186,20 +186,27 @@ fn what_is_missing_or_cut_short_in_the_bucket_is_made_anew() {
     assert_eq!(world.verify(), []);
 }
 
+/// So many customers with names that hardly anything can make shorter: thirty MiB of a thousand.
+fn with_long_names(count: u64) -> Vec<Customer> {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut long = customers(0..count);
+    let mut name = vec![0; 40 << 10];
+    for customer in &mut long {
+        random.fill(&mut name);
+        for letter in &mut name {
+            *letter = LETTERS[usize::from(*letter % 64)];
+        }
+        customer.name = Field::Value(String::from_utf8(name.clone()).expect("ASCII"));
+    }
+    long
+}
+
 #[test]
 fn large_files_are_sent_in_parts() {
     for storage in Storage::of_each_cloud() {
         let mut world = world(&storage);
-        // Names that nothing can make shorter: twelve MiB of them.
-        let mut random = fastrand::Rng::with_seed(1);
-        let name = |random: &mut fastrand::Rng| -> String {
-            (0..16 << 10).map(|_| random.alphanumeric()).collect()
-        };
-        let mut long = customers(0..1024);
-        for customer in &mut long {
-            customer.name = Field::Value(name(&mut random));
-        }
-        world.find(&long);
+        world.find(&with_long_names(400));
         world.publish();
         let requests = storage.requests();
         let parts = |name: &str| {
@@ -210,6 +217,21 @@ fn large_files_are_sent_in_parts() {
         assert_eq!(parts("runs/"), 1);
         assert_eq!(world.verify(), []);
     }
+}
+
+#[test]
+fn the_parts_of_a_file_that_is_refused_are_taken_back() {
+    let Some(storage) = Storage::start() else {
+        return;
+    };
+    let mut world = world(&storage);
+    // More parts than are in flight at a time: what became of the first is known before the last is sent.
+    world.find(&with_long_names(1_000));
+    storage.order("refuse lake/current/customers-");
+    world.try_publish().expect_err("it is refused");
+    let taken_back = |it: &String| it.starts_with("DELETE current/customers-");
+    let requests = storage.requests();
+    assert!(requests.iter().any(taken_back), "{requests:?}");
 }
 
 #[test]
