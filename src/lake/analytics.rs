@@ -7,9 +7,11 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::config::Location;
+use crate::config::{Location, UuidEncoding};
 
+use super::column::{Column, Kind};
 use super::manifest::{Entry, Manifest};
+use super::previous::word;
 use super::table::Table;
 
 /// The script for the lake `lake`, which now has the generation of `manifest`.
@@ -23,7 +25,7 @@ pub(super) fn text(lake: &Location, manifest: &Manifest) -> String {
             Location::Folder(_) => named(table, manifest),
             Location::Bucket(_) => format!("getvariable('{}')", variable(table)),
         };
-        sql.push_str(&view(table, &files));
+        sql.push_str(&view(table, &files, &manifest.uuid_encoding));
     }
     sql.push_str(AS_OF);
     sql
@@ -92,32 +94,63 @@ fn variable(table: Table) -> String {
     format!("{}_files", table.view())
 }
 
-/// The table's files, each by its name.
+/// The table's files, each by its name. Signs of the lake's path that DuckDB would take for a pattern
+/// stand for themselves.
 fn named(table: Table, manifest: &Manifest) -> String {
     let files: Vec<String> = pinned(table, manifest)
         .iter()
-        .map(|path| {
-            format!(
-                "    getvariable('lake') || {}",
-                literal(&format!("/{path}"))
-            )
-        })
+        .map(|path| format!("    {}", literal(&format!("/{path}"))))
         .collect();
-    format!("[\n{}\n  ]", files.join(",\n"))
+    format!(
+        "[\n    regexp_replace(getvariable('lake'), '([*?[])', '[\\1]', 'g') || file FOR file IN [\n{}\n  ]]",
+        files.join(",\n")
+    )
 }
 
-fn view(table: Table, files: &str) -> String {
+/// All columns of the table, and those only, whichever of them the files have: a file that was written
+/// before a column was added has null there.
+fn view(table: Table, files: &str, uuid_encoding: &str) -> String {
     let name = table.view();
+    let partition = table.partition();
+    let columns: Vec<Column> = table.columns().into_iter().chain(partition).collect();
+    let typed: Vec<String> = columns
+        .iter()
+        .map(|column| {
+            let kind = sql_type(column.kind, uuid_encoding);
+            format!("    NULL::{kind} AS {}", column.name())
+        })
+        .collect();
     let mut sql = format!(
-        "\nCREATE OR REPLACE VIEW {name} AS\n  SELECT * FROM read_parquet({files}{options});\n",
-        options = options(table),
+        "\nCREATE OR REPLACE VIEW {name} AS\n  SELECT\n{typed}\n  WHERE false\n  UNION ALL BY NAME\n  \
+         SELECT {found} FROM read_parquet({files}, union_by_name = true, hive_partitioning = false{filename});\n",
+        typed = typed.join(",\n"),
+        found = partition.map_or("*".to_owned(), with_partition),
+        filename = partition.map_or("", |_| ", filename = true"),
     );
     comment(&mut sql, "VIEW", name, table.meaning());
-    for column in table.columns().iter().chain(&table.partition()) {
+    for column in columns {
         let target = format!("{name}.{}", column.name());
         comment(&mut sql, "COLUMN", &target, &column.description());
     }
     sql
+}
+
+/// The columns of a file and its partition's, from the folder that the file is in. DuckDB's own
+/// reckoning would also take folders above the lake, such as `env=prod`, for partitions.
+fn with_partition(column: Column) -> String {
+    format!(
+        "* EXCLUDE (filename),\n    split_part(split_part(filename, '/', -2), '=', 2)::{} AS {}\n  ",
+        column.kind.sql(),
+        column.name(),
+    )
+}
+
+/// The type of the column in files whose ids are written so.
+fn sql_type(kind: Kind, uuid_encoding: &str) -> &'static str {
+    match kind {
+        Kind::Id if uuid_encoding == word(UuidEncoding::Native) => "UUID",
+        other => other.sql(),
+    }
 }
 
 /// Files whose names stand for their contents. That of the latest state does not; but the same file
@@ -134,18 +167,6 @@ fn pinned(table: Table, manifest: &Manifest) -> Vec<&str> {
                 .collect()
         }
         _ => manifest.of(table).map(Entry::path).collect(),
-    }
-}
-
-/// Partitions' columns have their types said, so that no reader has to guess.
-fn options(table: Table) -> String {
-    match table.partition() {
-        None => ", union_by_name = true, hive_partitioning = false".to_owned(),
-        Some(column) => format!(
-            ", union_by_name = true, hive_partitioning = true, hive_types = {{'{}': {}}}",
-            column.name(),
-            column.kind.sql(),
-        ),
     }
 }
 

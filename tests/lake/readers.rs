@@ -42,6 +42,26 @@ fn duckdb_reads_native_ids() {
     check("read_duckdb.py", true);
 }
 
+/// Above the lake stand names like those of its columns, and patterns, one of which fits another lake.
+#[test]
+fn duckdb_reads_it_in_odd_folders() {
+    let Some(python) = python() else { return };
+    let mut world = World::new();
+    world.at("2026-01-30T10:00:00Z").find(&customers(0..40));
+    world.at("2026-02-03T10:00:00Z").find(&customers(40..50));
+    for name in ["star i's", "st*r ?'s", "st[a]r*"] {
+        let place =
+            format!("tier_name=Gold/snapshot_date=2020-01-01/month=2020-01/env=prod/{name}");
+        world.with_lake(&place, |world, lake| {
+            world.publish();
+            let reader = script(&python, "read_duckdb_odd_folder.py")
+                .arg(lake)
+                .spawn();
+            ends_well(reader.expect("python starts"));
+        });
+    }
+}
+
 #[test]
 fn pyarrow_reads_it() {
     check("read_pyarrow.py", false);
