@@ -138,10 +138,9 @@ fn view(table: Table, files: &str, uuid_encoding: &str) -> String {
 /// The columns of a file and its partition's, from the folder that the file is in. DuckDB's own
 /// reckoning would also take folders above the lake, such as `env=prod`, for partitions.
 fn with_partition(column: Column) -> String {
+    let (name, kind) = (column.name(), column.kind.sql());
     format!(
-        "* EXCLUDE (filename),\n    split_part(split_part(filename, '/', -2), '=', 2)::{} AS {}\n  ",
-        column.kind.sql(),
-        column.name(),
+        "* EXCLUDE (filename),\n    regexp_extract(filename, '/{name}=([^/]*)/[^/]*$', 1)::{kind} AS {name}\n  ",
     )
 }
 
