@@ -1,4 +1,5 @@
-//! A table of the lake held against the rows that it should have, one by one, in their order.
+//! A table of the lake held against the rows that it should have, one by one, in their order. Columns that
+//! a row's file lacks are not compared: they were added after it was written.
 
 use std::collections::HashSet;
 
@@ -6,7 +7,7 @@ use uuid::Uuid;
 
 use super::cell::Cell;
 use super::column::{Column, Kind};
-use super::rows::{Position, Rows};
+use super::rows::{Held, Position, Rows};
 use super::verify::Finding;
 
 /// A table being compared. After the first difference it looks no further: what comes after a
@@ -49,7 +50,7 @@ impl<'known> Comparison<'known> {
         if self.finding.is_some() {
             return;
         }
-        let expected: Vec<Cell<'_>> = cells.into_iter().collect();
+        let expected: Vec<Held<'_>> = cells.into_iter().map(Some).collect();
         if self.is_left_out(&expected) {
             return;
         }
@@ -58,7 +59,7 @@ impl<'known> Comparison<'known> {
             let seen = self.rows.next(|position, found| {
                 if is_left_out(left_out, columns, found) {
                     Seen::LeftOut
-                } else if found == expected {
+                } else if expected.iter().zip(found).all(is_same) {
                     Seen::Same
                 } else {
                     Seen::Differs(difference(columns, position, &expected, found))
@@ -95,11 +96,11 @@ impl<'known> Comparison<'known> {
         self.finding
     }
 
-    fn is_left_out(&self, cells: &[Cell<'_>]) -> bool {
+    fn is_left_out(&self, cells: &[Held<'_>]) -> bool {
         is_left_out(self.left_out, &self.columns, cells)
     }
 
-    fn lacks(&self, expected: &[Cell<'_>]) -> Finding {
+    fn lacks(&self, expected: &[Held<'_>]) -> Finding {
         Finding::disagreement(
             self.table,
             format!("lacks {} of the mirror", name(&self.columns, expected)),
@@ -107,16 +108,20 @@ impl<'known> Comparison<'known> {
     }
 }
 
-fn is_left_out(left_out: &HashSet<[u8; 16]>, columns: &[Column], cells: &[Cell<'_>]) -> bool {
+fn is_left_out(left_out: &HashSet<[u8; 16]>, columns: &[Column], cells: &[Held<'_>]) -> bool {
     !left_out.is_empty() && id(columns, cells).is_some_and(|id| left_out.contains(&id))
+}
+
+fn is_same((expected, found): (&Held<'_>, &Held<'_>)) -> bool {
+    found.is_none() || expected == found
 }
 
 /// Names the columns that differ, never their values.
 fn difference(
     columns: &[Column],
     position: &Position,
-    expected: &[Cell<'_>],
-    found: &[Cell<'_>],
+    expected: &[Held<'_>],
+    found: &[Held<'_>],
 ) -> Finding {
     if id(columns, expected) != id(columns, found) {
         let (expected, found) = (name(columns, expected), name(columns, found));
@@ -128,7 +133,7 @@ fn difference(
     let differing: Vec<String> = columns
         .iter()
         .zip(expected.iter().zip(found))
-        .filter(|(_, (expected, found))| expected != found)
+        .filter(|(_, cells)| !is_same(*cells))
         .map(|(column, _)| column.name())
         .collect();
     Finding::at(
@@ -141,15 +146,15 @@ fn difference(
     )
 }
 
-fn id(columns: &[Column], cells: &[Cell<'_>]) -> Option<[u8; 16]> {
+fn id(columns: &[Column], cells: &[Held<'_>]) -> Option<[u8; 16]> {
     match (columns.first()?.kind, cells.first()?) {
-        (Kind::Id, Cell::Id(id)) => Some(*id),
+        (Kind::Id, Some(Cell::Id(id))) => Some(*id),
         _ => None,
     }
 }
 
 /// What a row is called in a finding: its id, or the day of a count.
-fn name(columns: &[Column], cells: &[Cell<'_>]) -> String {
+fn name(columns: &[Column], cells: &[Held<'_>]) -> String {
     id(columns, cells).map_or_else(
         || "a count".to_owned(),
         |id| Uuid::from_bytes(id).to_string(),

@@ -114,8 +114,9 @@ Where an engine lists folders itself (a Hive table of Trino or Athena), filter b
 const PROMISES: &str = "\
 A past day's, a past month's file never changes, unless a change of that time came to light later.
 Of `customers_history`, the file of the versions that still hold has those with op 'delete' last,
-sorted among themselves. Columns may be added at the end (read with `union_by_name` or its like);
-none is renamed, dropped or given another type.
+sorted among themselves. Columns may be added, between those that are there too, and a file that was
+written before lacks them: read files by the columns' names (`union_by_name` or its like). None is
+renamed, dropped or given another type.
 
 Each file's own metadata name the schema's version, the program, and the run in which the file's
 newest row came about, with that run's grade; the run that published is in `manifest.json`.

@@ -1,10 +1,12 @@
 //! The rows of a table read back, file after file, as cells.
+//!
+//! Columns are found by name: a file that was written before a column was added lacks it.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{Date32Type, Int64Type, TimestampMicrosecondType};
+use arrow::datatypes::{Date32Type, Int64Type, Schema, TimestampMicrosecondType};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::{ParquetError, Result};
 use uuid::Uuid;
@@ -21,6 +23,9 @@ pub(super) struct Rows {
     file: Option<OpenFile>,
 }
 
+/// What a row holds in one column; none where its file lacks the column.
+pub(super) type Held<'row> = Option<Cell<'row>>;
+
 /// Where a row stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Position {
@@ -32,13 +37,15 @@ pub(super) struct Position {
 
 struct OpenFile {
     position: Position,
+    /// Where each column stands in the file; none where the file lacks it.
+    places: Vec<Option<usize>>,
     batches: ParquetRecordBatchReader,
     batch: RecordBatch,
     next: usize,
 }
 
 impl Rows {
-    /// The rows of `files`, which all have these columns.
+    /// These columns of the rows of `files`.
     pub(super) fn new(lake: &Path, columns: Vec<Column>, files: Vec<Entry>) -> Self {
         Self {
             lake: lake.to_owned(),
@@ -48,10 +55,10 @@ impl Rows {
         }
     }
 
-    /// Goes to the next row and gives its cells to `look`; none at the end.
+    /// Goes to the next row and gives what it holds to `look`; none at the end.
     pub(super) fn next<T>(
         &mut self,
-        look: impl FnOnce(&Position, &[Cell<'_>]) -> T,
+        look: impl FnOnce(&Position, &[Held<'_>]) -> T,
     ) -> Result<Option<T>> {
         while !self.file.as_ref().is_some_and(OpenFile::has_next) {
             if !self.read_on()? {
@@ -65,8 +72,11 @@ impl Rows {
         let cells = self
             .columns
             .iter()
-            .zip(file.batch.columns())
-            .map(|(column, values)| cell(column.kind, values, row))
+            .zip(&file.places)
+            .map(|(column, place)| {
+                let values = place.map(|place| file.batch.column(place));
+                values.map(|it| cell(column.kind, it, row)).transpose()
+            })
             .collect::<Result<Vec<_>>>()?;
         Ok(Some(look(&file.position, &cells)))
     }
@@ -83,16 +93,16 @@ impl Rows {
         let Some(entry) = self.files.next() else {
             return Ok(false);
         };
-        self.file = Some(OpenFile::open(&self.lake, entry.path)?);
+        self.file = Some(OpenFile::open(&self.lake, &self.columns, entry.path)?);
         Ok(true)
     }
 }
 
 impl OpenFile {
-    fn open(lake: &Path, path: String) -> Result<Self> {
-        let file = File::open(lake.join(&path))?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
+    fn open(lake: &Path, columns: &[Column], path: String) -> Result<Self> {
+        let builder = reader(lake, &path)?;
         Ok(Self {
+            places: places(builder.schema(), columns)?,
             batch: RecordBatch::new_empty(builder.schema().clone()),
             batches: builder.build()?,
             next: 0,
@@ -103,6 +113,31 @@ impl OpenFile {
     fn has_next(&self) -> bool {
         self.next < self.batch.num_rows()
     }
+}
+
+/// Which of these columns a file has.
+pub(super) fn has(lake: &Path, columns: &[Column], entry: &Entry) -> Result<Vec<bool>> {
+    let found = places(reader(lake, &entry.path)?.schema(), columns)?;
+    Ok(found.iter().map(Option::is_some).collect())
+}
+
+fn reader(lake: &Path, path: &str) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+    ParquetRecordBatchReaderBuilder::try_new(File::open(lake.join(path))?)
+}
+
+/// Where each of these columns stands. Only what may be null can have been added later.
+fn places(schema: &Schema, columns: &[Column]) -> Result<Vec<Option<usize>>> {
+    let place = |column: &Column| {
+        let name = column.name();
+        match schema.column_with_name(&name) {
+            Some((place, _)) => Ok(Some(place)),
+            None if column.required => {
+                Err(ParquetError::General(format!("it has no column {name}")))
+            }
+            None => Ok(None),
+        }
+    };
+    columns.iter().map(place).collect()
 }
 
 fn cell(kind: Kind, values: &ArrayRef, row: usize) -> Result<Cell<'_>> {

@@ -4,6 +4,7 @@ mod changes;
 mod cookbook;
 mod crash;
 mod generations;
+mod older;
 #[path = "../python/mod.rs"]
 mod python;
 mod readers;
