@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command};
 
 use crate::python::{ends_well, script};
-use crate::storage::{Storage, named_by, python};
+use crate::storage::{Storage, location, named_by, python};
 use crate::world::{World, customers};
 
 fn start(script: &mut Command, storage: &Storage, stop: Option<&Path>) -> Child {
@@ -41,6 +41,21 @@ fn duckdb_reads_it_by_the_lakes_own_script() {
     publish(&storage);
     let mut script = script(&python, "read_bucket_duckdb.py");
     ends_well(start(&mut script, &storage, None));
+}
+
+#[test]
+fn folders_above_the_lake_are_no_partitions_to_duckdb() {
+    let (Some(python), Some(storage)) = (python(), Storage::start()) else {
+        return;
+    };
+    let place = storage.place("/env=prod/tier_name=Gold/lake");
+    let mut world = World::new();
+    storage.hosts(&mut world);
+    world.settings.path = Some(location(&place));
+    world.live_through_months();
+    let mut script = script(&python, "read_bucket_duckdb.py");
+    let script = script.args([&place, &storage.url]);
+    ends_well(script.spawn().expect("python starts"));
 }
 
 #[test]
