@@ -122,7 +122,7 @@ fn view(table: Table, files: &str, uuid_encoding: &str) -> String {
         .collect();
     let mut sql = format!(
         "\nCREATE OR REPLACE VIEW {name} AS\n  SELECT\n{typed}\n  WHERE false\n  UNION ALL BY NAME\n  \
-         SELECT {found} FROM read_parquet({files}, union_by_name = true, hive_partitioning = false{filename});\n",
+         SELECT {found}\n  FROM read_parquet({files}, union_by_name = true, hive_partitioning = false{filename});\n",
         typed = typed.join(",\n"),
         found = partition.map_or("*".to_owned(), with_partition),
         filename = partition.map_or("", |_| ", filename = true"),
@@ -140,7 +140,7 @@ fn view(table: Table, files: &str, uuid_encoding: &str) -> String {
 fn with_partition(column: Column) -> String {
     let (name, kind) = (column.name(), column.kind.sql());
     format!(
-        "* EXCLUDE (filename),\n    regexp_extract(filename, '/{name}=([^/]*)/[^/]*$', 1)::{kind} AS {name}\n  ",
+        "* EXCLUDE (filename),\n    regexp_extract(filename, '/{name}=([^/]*)/[^/]*$', 1)::{kind} AS {name}",
     )
 }
 
