@@ -3,38 +3,47 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::report::{Outcome, Report};
+use crate::report::Report;
 
+use super::Error;
 use super::calendar::Day;
-use super::previous::Previous;
+use super::manifest::Manifest;
 use super::source::Source;
 use super::table::Table;
 
-/// Past days that are to have a snapshot: those on which a run ended, and those that have one,
-/// thinned to one a month where they are older than `keep_daily`.
+/// Past days that are to have a snapshot: those that the mirror's state was ever of, so that a
+/// generation was of them if one was published then, and those that have one; thinned to one a month
+/// where they are older than `keep_daily`.
+///
+/// It is not asked whether one was published: what the mirror alone makes and what was published along
+/// the way have the same days. So a run counts however it ended, and one that was killed by what it
+/// wrote.
 pub(super) fn wanted(
     source: &Source<'_>,
-    previous: Option<&Previous>,
+    previous: Option<&Manifest>,
     keep_daily: Duration,
-) -> BTreeSet<Day> {
-    let of_runs = source.provenance.runs().iter().filter_map(ended_on);
-    let of_lake = previous
-        .into_iter()
-        .flat_map(|previous| previous.manifest.of(Table::Snapshot))
-        .filter_map(|entry| Day::parse(&entry.part));
+) -> Result<BTreeSet<Day>, Error> {
+    let of_runs = source.provenance.runs().iter().flat_map(of_run);
+    let written = source.mirror.days_of_versions()?;
+    let of_versions = written.iter().filter_map(|day| Day::parse(day));
+    let of_lake = previous.into_iter().flat_map(of_lake);
     let today = source.today();
-    let past = of_runs.chain(of_lake).filter(|day| *day < today).collect();
+    let days = of_runs.chain(of_versions).chain(of_lake);
+    let past = days.filter(|day| *day < today).collect();
     let days = i32::try_from(keep_daily.as_secs() / 86_400).unwrap_or(i32::MAX);
-    thin(&past, Day(today.0.saturating_sub(days)))
+    Ok(thin(&past, Day(today.0.saturating_sub(days))))
 }
 
-/// A run that failed published nothing.
-fn ended_on(run: &Report) -> Option<Day> {
-    let published = matches!(
-        run.outcome,
-        Some(Outcome::Done | Outcome::Held | Outcome::Partial)
-    );
-    run.finished_at.filter(|_| published).map(Day::at)
+/// The days on which a run began and ended.
+fn of_run(run: &Report) -> impl Iterator<Item = Day> + use<> {
+    let instants = [Some(run.started_at), run.finished_at];
+    instants.into_iter().flatten().map(Day::at)
+}
+
+/// The days that have a snapshot in a generation.
+fn of_lake(manifest: &Manifest) -> impl Iterator<Item = Day> {
+    let entries = manifest.of(Table::Snapshot);
+    entries.filter_map(|entry| Day::parse(&entry.part))
 }
 
 /// All days from `cutoff` on; of those before it, the last of each month.

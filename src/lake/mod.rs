@@ -167,7 +167,8 @@ fn make(
     let ground = ground(&source, previous, settings.uuid_encoding)?;
     let (encoding, names) = (settings.uuid_encoding, home.names(&generation));
     let mut stage = Stage::new(root, encoding, names, ground.map(|(it, _)| it));
-    let days = days::wanted(&source, previous, settings.keep_daily);
+    let before = previous.map(|previous| &previous.manifest);
+    let days = days::wanted(&source, before, settings.keep_daily)?;
     write_tables(&mut stage, &source, ground, &days)?;
     stage.await_check()?;
     let mut manifest = manifest(&stage, &source, generation, encoding);

@@ -215,6 +215,11 @@ impl Snapshot<'_> {
         rows::changes(&self.transaction, self.path, (from, until), each)
     }
 
+    /// The days in UTC on which a version begins, in the form `YYYY-MM-DD`.
+    pub fn days_of_versions(&self) -> Result<Vec<String>, Error> {
+        self.ask(versions::days)
+    }
+
     /// All runs, the oldest first.
     pub fn runs(&self) -> Result<Vec<Report>, Error> {
         self.ask(runs::all)

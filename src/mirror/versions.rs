@@ -65,6 +65,27 @@ pub(super) fn later(previous: Timestamp, at: Timestamp) -> Timestamp {
     at.max(next.expect("a duration without calendar units can't fail"))
 }
 
+/// The days on which a version begins. From each the index leads to the next: no more is read.
+pub(super) fn days(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    // Behind a day's last instant: a letter after the one that its times begin with.
+    let days = "WITH RECURSIVE
+        of_kept (day) AS (
+            SELECT substr(min(changed_at), 1, 10) FROM kept
+            UNION ALL
+            SELECT (SELECT substr(min(changed_at), 1, 10) FROM kept WHERE changed_at > day || 'U')
+            FROM of_kept WHERE day IS NOT NULL),
+        of_ended (day) AS (
+            SELECT substr(min(valid_from), 1, 10) FROM ended
+            UNION ALL
+            SELECT (SELECT substr(min(valid_from), 1, 10) FROM ended WHERE valid_from > day || 'U')
+            FROM of_ended WHERE day IS NOT NULL)
+        SELECT day FROM of_kept WHERE day IS NOT NULL
+        UNION SELECT day FROM of_ended WHERE day IS NOT NULL";
+    let mut statement = connection.prepare_cached(days)?;
+    let days = statement.query_map([], |row| row.get(0))?;
+    days.collect()
+}
+
 /// Puts the version that holds of a customer among those that ended, as of `at`: its row is about to
 /// become the next version.
 pub(super) fn end(connection: &Connection, row: u32, at: Timestamp) -> rusqlite::Result<()> {

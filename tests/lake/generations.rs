@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use twsync::lake;
-use twsync::report::Exit;
+use twsync::report::{Exit, Outcome};
 
 use crate::world::{World, customers, id, manifest, parts, tables, with_members};
 
@@ -200,6 +200,90 @@ fn days_without_a_lake_are_made_up_for_from_the_versions() {
     world.publish();
     let days = ["2026-01-10", "2026-01-11", "2026-01-12"];
     assert_eq!(parts(&world.lake(), "customers_snapshot"), days);
+    assert_eq!(world.verify(), []);
+}
+
+/// The days of a lake that is made of the mirror alone.
+fn days_made_anew(world: &mut World) -> Vec<String> {
+    world.with_lake("anew", |world, lake| {
+        world.publish();
+        assert_eq!(world.verify(), []);
+        parts(lake, "customers_snapshot")
+    })
+}
+
+#[test]
+fn a_day_has_a_snapshot_however_its_only_run_ended() {
+    for outcome in [Outcome::Held, Outcome::Partial, Outcome::Failed] {
+        let mut world = World::new();
+        world.at("2026-02-01T10:00:00Z").find(&customers(0..10));
+        world.publish();
+        world
+            .at("2026-02-03T10:00:00Z")
+            .find_and_end(outcome, &customers(10..15));
+        world.publish();
+        world.at("2026-02-05T10:00:00Z").run(Vec::new());
+        world.publish();
+        let days = ["2026-02-01", "2026-02-03", "2026-02-05"];
+        assert_eq!(
+            parts(&world.lake(), "customers_snapshot"),
+            days,
+            "{outcome:?}"
+        );
+        assert_eq!(days_made_anew(&mut world), days, "{outcome:?}");
+    }
+}
+
+#[test]
+fn the_days_of_killed_runs_are_the_same_published_along_the_way_and_made_anew() {
+    let mut world = World::new();
+    world.at("2026-02-01T10:00:00Z").find(&customers(0..10));
+    world.publish();
+    world.at("2026-02-03T10:00:00Z");
+    world.killed_run(&customers(10..15));
+    world.publish();
+    // Over three days, and seen on each.
+    world.at("2026-02-05T23:00:00Z");
+    world.killed_run(&customers(15..16));
+    world.publish();
+    world.at("2026-02-06T10:00:00Z").goes_on(&customers(16..17));
+    world.publish();
+    world.at("2026-02-07T10:00:00Z").goes_on(&customers(17..18));
+    world.publish();
+    // Before it wrote anything.
+    world.at("2026-02-08T10:00:00Z").killed_run(&[]);
+    world.publish();
+    world
+        .at("2026-02-10T10:00:00Z")
+        .find(&[with_members(16, 99)]);
+    world.publish();
+    let days = ["01", "03", "05", "06", "07", "08", "10"].map(|day| format!("2026-02-{day}"));
+    assert_eq!(parts(&world.lake(), "customers_snapshot"), days);
+    assert_eq!(world.verify(), []);
+    assert_eq!(days_made_anew(&mut world), days);
+}
+
+#[test]
+fn what_happens_at_midnight_is_of_the_day_that_begins() {
+    let mut world = World::new();
+    world.at("2026-02-01T10:00:00Z").find(&customers(0..10));
+    // A run looks a second after it began.
+    world
+        .at("2026-02-01T23:59:59Z")
+        .find(&[with_members(3, 77), customers(10..11).remove(0)]);
+    world.at("2026-02-02T23:59:59Z").lose(&[id(4)]);
+    world.publish();
+    let manifest = manifest(&world.lake());
+    let files = manifest["files"].as_array().expect("files").iter();
+    let days = files.filter(|file| file["table"] == "customers_snapshot");
+    let rows: Vec<(&str, u64)> = days
+        .map(|file| {
+            let part = file["part"].as_str().expect("a part");
+            (part, file["rows"].as_u64().expect("a number"))
+        })
+        .collect();
+    let expected = [("2026-02-01", 10), ("2026-02-02", 11), ("2026-02-03", 10)];
+    assert_eq!(rows, expected);
     assert_eq!(world.verify(), []);
 }
 

@@ -62,10 +62,15 @@ impl World {
     /// One run, in which these details come in, a second after its start; it ends a minute after
     /// it began.
     pub(crate) fn run(&mut self, details: Vec<(CustomerId, Settlement)>) -> Report {
+        self.run_to(Outcome::Done, details)
+    }
+
+    /// As [`Self::run`], and it ends so.
+    fn run_to(&mut self, outcome: Outcome, details: Vec<(CustomerId, Settlement)>) -> Report {
         let mut report = self.begin(details);
         self.now += jiff::SignedDuration::from_secs(59);
         report.finished_at = Some(self.now);
-        report.outcome = Some(Outcome::Done);
+        report.outcome = Some(outcome);
         report.grade = Some(Grade::Complete);
         report.as_of = Some(report.started_at);
         self.mirror.finish_run(&report).expect("a run ends");
@@ -178,6 +183,11 @@ impl World {
     /// A run that finds these customers.
     pub(crate) fn find(&mut self, customers: &[Customer]) -> Report {
         self.run(customers.iter().map(found).collect())
+    }
+
+    /// A run that finds these customers and ends so.
+    pub(crate) fn find_and_end(&mut self, outcome: Outcome, customers: &[Customer]) -> Report {
+        self.run_to(outcome, customers.iter().map(found).collect())
     }
 
     /// A run that finds that these are gone.
