@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::report::{Grade, Report};
 
+use super::documents::DOCUMENTS;
 use super::manifest::{MANIFEST, Manifest};
 use super::table::Table;
 use super::verify::Finding;
@@ -20,6 +21,7 @@ pub(super) fn faults(manifest: &Manifest, runs: &[Report]) -> Vec<Finding> {
         rows(Table::Current),
     ));
     faults.extend(differs("versions", manifest.versions, rows(Table::History)));
+    faults.extend(documents(manifest));
     faults.extend(generation(manifest));
     faults.extend(proof(manifest, runs));
     faults
@@ -35,6 +37,15 @@ fn differs(what: &str, said: u64, found: u64) -> Option<Finding> {
 
 fn fault(what: impl Display) -> Finding {
     Finding::new(MANIFEST, what)
+}
+
+/// Every document but the manifest itself is entered in it.
+fn documents(manifest: &Manifest) -> impl Iterator<Item = Finding> {
+    let is_entered = |name: &str| manifest.documents.iter().any(|it| it.path == name);
+    let lacking = DOCUMENTS
+        .into_iter()
+        .filter(move |name| *name != MANIFEST && !is_entered(name));
+    lacking.map(|name| fault(format!("says nothing of {name}")))
 }
 
 /// A generation's id holds when it was made, in milliseconds.

@@ -35,6 +35,10 @@ pub(super) struct Manifest {
     pub(super) last_complete_as_of: Option<Timestamp>,
     /// How ids are written: `string` or `native`.
     pub(super) uuid_encoding: String,
+    /// So many days back from the newest every day that the mirror knows of has its snapshot; of older
+    /// ones the last of each month.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) daily_for_days: Option<i32>,
     /// Living customers.
     pub(super) customers: u64,
     /// Versions of all customers; it never goes down.

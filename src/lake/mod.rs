@@ -168,10 +168,12 @@ fn make(
     let (encoding, names) = (settings.uuid_encoding, home.names(&generation));
     let mut stage = Stage::new(root, encoding, names, ground.map(|(it, _)| it));
     let before = previous.map(|previous| &previous.manifest);
-    let days = days::wanted(&source, before, settings.keep_daily)?;
+    let daily_for = days::whole_days(settings.keep_daily);
+    let runs = source.provenance.runs();
+    let days = days::wanted(&snapshot, runs, before, source.today(), daily_for)?;
     write_tables(&mut stage, &source, ground, &days)?;
     stage.await_check()?;
-    let mut manifest = manifest(&stage, &source, generation, encoding);
+    let mut manifest = manifest(&stage, &source, generation, settings);
     documents::write(&stage, &home.location(), &mut manifest, previous)?;
     fail::fail_point!("lake-staging");
 
@@ -232,7 +234,7 @@ fn manifest(
     stage: &Stage<'_>,
     source: &Source<'_>,
     generation: String,
-    encoding: UuidEncoding,
+    settings: &config::Lake,
 ) -> Manifest {
     let run = source.provenance.runs().last();
     let proof = source.provenance.newest_graded();
@@ -248,7 +250,8 @@ fn manifest(
             .map(|grade| grade.as_str().to_owned()),
         as_of: proof.and_then(|run| run.as_of),
         last_complete_as_of: source.last_complete_as_of,
-        uuid_encoding: previous::word(encoding).to_owned(),
+        uuid_encoding: previous::word(settings.uuid_encoding).to_owned(),
+        daily_for_days: Some(days::whole_days(settings.keep_daily)),
         customers: stage.rows(Table::Current),
         versions: source.standing.versions,
         documents: Vec::new(),

@@ -28,7 +28,7 @@ use super::rows::{self, Held, Position, Rows};
 use super::sorter::Sorter;
 use super::state::{self, State, touched_at};
 use super::table::Table;
-use super::{Error, changes, heading, history, proof, runs};
+use super::{Error, changes, days, heading, history, proof, runs};
 
 /// The place of what is wrong with the mirror itself.
 pub const MIRROR: &str = "mirror";
@@ -165,6 +165,7 @@ impl<'a> Verifier<'a> {
             findings.extend(self.changes()?);
         }
         findings.extend(self.versions()?);
+        findings.extend(self.missing_days()?);
         if self.is_whole(Table::Runs) {
             findings.extend(self.runs()?);
         }
@@ -326,6 +327,15 @@ impl<'a> Verifier<'a> {
         Ok(Some(self.sum_of(entry)?) == expected.map(|sums| sums.of(day)))
     }
 
+    /// Days that should have a snapshot and have none.
+    fn missing_days(&self) -> Result<Vec<Finding>, Error> {
+        let runs = self.published_runs()?;
+        let missing = days::missing(self.mirror, &runs, self.manifest())?;
+        let missing = missing.into_iter();
+        let lacks = |day: Day| Finding::new(Table::Snapshot.folder(), format!("lacks {day}"));
+        Ok(missing.map(lacks).collect())
+    }
+
     /// What the rows of a day's file add up to.
     fn sum_of(&self, entry: &Entry) -> parquet::errors::Result<Sum> {
         let files = vec![entry.clone()];
@@ -369,21 +379,26 @@ impl<'a> Verifier<'a> {
         })
     }
 
+    /// The mirror's runs up to the newest one of the generation, in the order of their ids: by a clock
+    /// that was set back, a later run may look earlier.
+    fn published_runs(&self) -> Result<Vec<Report>, Error> {
+        let mut runs = self.mirror.runs()?;
+        let newest = self.manifest().run.as_ref();
+        let newest = runs
+            .iter()
+            .position(|run| Some(&run.id.to_string()) == newest);
+        runs.truncate(newest.map_or(0, |newest| newest + 1));
+        Ok(runs)
+    }
+
     /// Runs up to the one that published; that one may have been shown before its end.
     fn runs(&self) -> Result<Option<Finding>, Error> {
-        let all = self.mirror.runs()?;
-        let order = |run: &Report| (run.started_at, run.id);
-        let published = self.manifest().run.as_ref();
-        let last = all
-            .iter()
-            .position(|run| Some(&run.id.to_string()) == published);
-        // In the order of their ids: by a clock that was set back, a later run may look earlier.
-        let mut expected: Vec<&Report> = all[..last.map_or(0, |last| last + 1)].iter().collect();
+        let mut expected = self.published_runs()?;
         let shown_early = expected.last().map(|run| run.id.0.into_bytes());
         let shown_early: HashSet<[u8; 16]> = shown_early.into_iter().collect();
-        expected.sort_by_key(|run| order(run));
+        expected.sort_by_key(|run| (run.started_at, run.id));
         let mut comparison = self.compare(Table::Runs, &shown_early);
-        for run in expected {
+        for run in &expected {
             comparison.expect(runs::cells(run));
         }
         Ok(comparison.end())

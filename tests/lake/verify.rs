@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::world::{World, customers, id, tables, with_members};
+use crate::world::{World, customers, edit_manifest, id, manifest, parts, tables, with_members};
 
 fn world() -> World {
     let mut world = World::new();
@@ -132,4 +132,70 @@ fn a_row_of_a_past_day_is_held_against_the_mirror() {
     assert!(past.place.ends_with(" row 10"), "{past}");
     assert!(past.what.contains(&id(9).to_string()), "{past}");
     assert!(past.what.contains("member_count"), "{past}");
+}
+
+/// Takes a day's snapshot away, its file and what the manifest says of it.
+fn lose_day(world: &World, day: &str) {
+    edit_manifest(&world.lake(), |manifest| {
+        let files = manifest["files"].as_array_mut().expect("files");
+        files.retain(|file| file["table"] != "customers_snapshot" || file["part"] != day);
+    });
+    let folder = format!("customers_snapshot/snapshot_date={day}");
+    fs::remove_dir_all(world.lake().join(folder)).expect("a day's folder");
+}
+
+#[test]
+fn a_day_that_is_in_neither_the_manifest_nor_the_lake_is_missed() {
+    let mut world = World::new();
+    for day in ["2026-01-30", "2026-01-31", "2026-02-03"] {
+        world.at(&format!("{day}T10:00:00Z")).find(&customers(0..9));
+        world.publish();
+    }
+    // What comes later is not the lake's business.
+    world.at("2026-02-07T10:00:00Z").find(&customers(0..9));
+    let days = parts(&world.lake(), "customers_snapshot");
+    assert_eq!(world.verify(), []);
+    for day in &days {
+        lose_day(&world, day);
+        let found: Vec<String> = world.verify().iter().map(ToString::to_string).collect();
+        assert_eq!(found, [format!("customers_snapshot: lacks {day}")]);
+        world.publish();
+    }
+}
+
+#[test]
+fn a_day_that_was_thinned_away_is_not_missed_whatever_the_settings_say_now() {
+    let mut world = World::new();
+    world.settings.keep_daily = std::time::Duration::from_hours(24 * 2);
+    for day in ["2026-01-30", "2026-01-31", "2026-02-01", "2026-02-10"] {
+        world.at(&format!("{day}T10:00:00Z")).find(&customers(0..9));
+    }
+    world.publish();
+    let days = ["2026-01-31", "2026-02-01", "2026-02-10"];
+    assert_eq!(parts(&world.lake(), "customers_snapshot"), days);
+    assert_eq!(world.verify(), []);
+    world.settings.keep_daily = std::time::Duration::from_hours(24 * 400);
+    assert_eq!(world.verify(), []);
+    lose_day(&world, "2026-01-31");
+    assert_eq!(world.verify().len(), 1);
+}
+
+#[test]
+fn a_manifest_that_says_nothing_of_a_document_is_found() {
+    let world = world();
+    let documents = manifest(&world.lake())["documents"].clone();
+    for document in documents.as_array().expect("documents") {
+        let name = document["path"].as_str().expect("a path");
+        edit_manifest(&world.lake(), |manifest| {
+            let documents = manifest["documents"].as_array_mut().expect("documents");
+            documents.retain(|it| it["path"] != name);
+        });
+        let found: Vec<String> = world.verify().iter().map(ToString::to_string).collect();
+        assert_eq!(found, [format!("manifest.json: says nothing of {name}")]);
+        world.publish();
+    }
+    edit_manifest(&world.lake(), |manifest| {
+        manifest["documents"] = Vec::<String>::new().into()
+    });
+    assert_eq!(world.verify().len(), 3);
 }

@@ -319,6 +319,14 @@ pub(crate) fn manifest(lake: &Path) -> Value {
     serde_json::from_str(&text).expect("a manifest in JSON")
 }
 
+/// Changes the manifest of a lake.
+pub(crate) fn edit_manifest(lake: &Path, edit: impl FnOnce(&mut Value)) {
+    let mut changed = manifest(lake);
+    edit(&mut changed);
+    let text = serde_json::to_string(&changed).expect("JSON");
+    fs::write(lake.join("manifest.json"), text).expect("the manifest can be changed");
+}
+
 /// Every Parquet file of a lake, by its path from there on, with its contents.
 pub(crate) fn tables(lake: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
