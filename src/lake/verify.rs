@@ -25,6 +25,7 @@ use super::home::Opened;
 use super::manifest::{Entry, Manifest};
 use super::previous::Previous;
 use super::rows::{self, Held, Position, Rows};
+use super::runs::Shown;
 use super::sorter::Sorter;
 use super::state::{self, State, touched_at};
 use super::table::Table;
@@ -391,17 +392,41 @@ impl<'a> Verifier<'a> {
         Ok(runs)
     }
 
-    /// Runs up to the one that published; that one may have been shown before its end.
+    /// Runs up to the newest of the generation, which may go on in the mirror after it was shown. If it
+    /// had not ended by then, only its id, its start and its mode were known, and are held against the
+    /// mirror; all else in its row must be empty, as in the mirror where it was killed, but for what the
+    /// mirror has counted of it since. If it had ended, all of the row is held against the mirror, but for a reason that
+    /// the mirror has to add: publishing failed after the lake had been exchanged.
     fn runs(&self) -> Result<Option<Finding>, Error> {
         let mut expected = self.published_runs()?;
-        let shown_early = expected.last().map(|run| run.id.0.into_bytes());
-        let shown_early: HashSet<[u8; 16]> = shown_early.into_iter().collect();
+        if let Some(newest) = expected.last_mut() {
+            match self.shown(newest) {
+                Ok(Some(shown)) => *newest = shown.expected(newest),
+                Ok(None) => {}
+                Err(error) => return Ok(Some(Finding::new(Table::Runs.folder(), error))),
+            }
+        }
         expected.sort_by_key(|run| (run.started_at, run.id));
-        let mut comparison = self.compare(Table::Runs, &shown_early);
+        let nobody = HashSet::new();
+        let mut comparison = self.compare(Table::Runs, &nobody);
         for run in &expected {
             comparison.expect(runs::cells(run));
         }
         Ok(comparison.end())
+    }
+
+    /// How the lake shows a run; none where it does not.
+    fn shown(&self, run: &Report) -> parquet::errors::Result<Option<Shown>> {
+        let files = self.manifest().of(Table::Runs).cloned().collect();
+        let mut rows = Rows::new(&self.published.lake, Table::Runs.columns(), files);
+        while let Some(shown) = rows.next(|_, cells| Shown::of(cells))? {
+            if let Some(shown) = shown
+                && shown.id == run.id.0.into_bytes()
+            {
+                return Ok(Some(shown));
+            }
+        }
+        Ok(None)
     }
 }
 

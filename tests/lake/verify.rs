@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use jiff::SignedDuration;
+use twsync::report::{Counts, Grade, Mode, Outcome, Report};
+
 use crate::world::{World, customers, edit_manifest, id, manifest, parts, tables, with_members};
 
 fn world() -> World {
@@ -198,4 +201,111 @@ fn a_manifest_that_says_nothing_of_a_document_is_found() {
         manifest["documents"] = Vec::<String>::new().into()
     });
     assert_eq!(world.verify().len(), 3);
+}
+
+/// Whether the row of the newest run is named, and nothing else of the tables.
+fn names_the_newest_run(world: &World, run: &Report) -> bool {
+    let findings = world.verify();
+    let tables = findings.iter().filter(|it| it.place != "manifest.json");
+    let tables: Vec<_> = tables.collect();
+    let named = |it: &&twsync::lake::Finding| {
+        it.place.starts_with("runs/")
+            && it.place.ends_with(" row 4")
+            && it.what.contains(&run.id.to_string())
+    };
+    tables.len() == 1 && tables.iter().all(named)
+}
+
+#[test]
+fn whatever_is_changed_in_the_newest_run_is_found_on_either_side() {
+    let changes: [fn(&mut Report); 10] = [
+        |run| run.mode = Mode::Full,
+        |run| run.started_at -= SignedDuration::from_secs(1),
+        |run| run.finished_at = run.finished_at.map(|at| at - SignedDuration::from_secs(1)),
+        |run| run.outcome = Some(Outcome::Partial),
+        |run| run.grade = Some(Grade::Converged),
+        |run| run.as_of = run.as_of.map(|at| at - SignedDuration::from_secs(1)),
+        |run| run.reason = Some("another".to_owned()),
+        |run| run.counts.pages += 1,
+        |run| run.counts.added += 1,
+        |run| run.counts.rejected += 1,
+    ];
+    for (nth, change) in changes.into_iter().enumerate() {
+        let mut world = world();
+        let run = world.find(&customers(1..2));
+        let run = Report {
+            reason: Some("why".to_owned()),
+            ..run
+        };
+        world.rewrite_run(&run);
+        let mut changed = run.clone();
+        change(&mut changed);
+        world.publish();
+        assert_eq!(world.verify(), []);
+        world.rewrite_run(&changed);
+        assert!(names_the_newest_run(&world, &run), "{nth} in the mirror");
+        world.rewrite_run(&run);
+        world.publish_showing(&changed);
+        assert!(names_the_newest_run(&world, &run), "{nth} in the lake");
+    }
+}
+
+#[test]
+fn a_run_that_was_shown_before_its_end_is_held_against_its_beginning() {
+    let mut world = world();
+    world.killed_run(&customers(200..210));
+    world.publish();
+    let begun = world.newest_run();
+    assert_eq!(world.verify(), []);
+    // It goes on and ends, or was killed and is counted when the next one begins.
+    let mut ended = begun.clone();
+    ended.finished_at = Some(world.now);
+    ended.outcome = Some(Outcome::Held);
+    ended.reason = Some("why".to_owned());
+    ended.counts.added = 10;
+    world.rewrite_run(&ended);
+    assert_eq!(world.verify(), []);
+    let changes: [fn(&mut Report); 2] = [
+        |run| run.mode = Mode::Full,
+        |run| run.started_at -= SignedDuration::from_secs(1),
+    ];
+    for change in changes {
+        let mut changed = ended.clone();
+        change(&mut changed);
+        world.rewrite_run(&changed);
+        assert!(names_the_newest_run(&world, &begun), "{changed:?}");
+    }
+    let killed = Report {
+        counts: Counts {
+            added: 10,
+            ..begun.counts
+        },
+        ..begun.clone()
+    };
+    world.rewrite_run(&killed);
+    assert_eq!(world.verify(), []);
+    let mut changed = killed;
+    changed.counts.pages += 1;
+    world.rewrite_run(&changed);
+    assert!(names_the_newest_run(&world, &begun));
+    world.rewrite_run(&ended);
+    world.publish_showing(&Report {
+        counts: ended.counts,
+        ..begun.clone()
+    });
+    assert!(names_the_newest_run(&world, &begun));
+}
+
+#[test]
+fn a_run_whose_publishing_failed_after_all_was_there_has_more_to_tell() {
+    for reason in [None, Some("why".to_owned())] {
+        let mut world = world();
+        let mut run = world.find(&customers(1..2));
+        run.reason = reason;
+        world.rewrite_run(&run);
+        world.publish_showing(&run);
+        run.ended_by("the disk is full".to_owned());
+        world.rewrite_run(&run);
+        assert_eq!(world.verify(), []);
+    }
 }

@@ -88,9 +88,7 @@ impl World {
 
     /// More of these come in during the newest run.
     pub(crate) fn goes_on(&mut self, customers: &[Customer]) {
-        let [run] = &self.mirror.last_runs(1).expect("runs")[..] else {
-            panic!("there was a run");
-        };
+        let run = self.newest_run();
         let details = customers.iter().map(found).collect();
         self.take_in(run.id, details);
     }
@@ -114,6 +112,12 @@ impl World {
             self.find(&[with_members(1, members)]);
             self.publish();
         }
+    }
+
+    /// What the mirror keeps of the newest run.
+    pub(crate) fn newest_run(&self) -> Report {
+        let runs = self.mirror.last_runs(1).expect("runs");
+        runs.into_iter().next().expect("there was a run")
     }
 
     fn begin(&mut self, details: Vec<(CustomerId, Settlement)>) -> Report {
@@ -226,6 +230,20 @@ impl World {
             &clock,
             &Live::default(),
         )
+    }
+
+    /// Publishes the mirror as it is, but for this run, which is shown so.
+    pub(crate) fn publish_showing(&self, run: &Report) {
+        let now = self.now;
+        let clock = Clock::telling(move || now);
+        let (settings, mirror) = (&self.settings, self.mirror.path());
+        lake::publish(settings, mirror, Some(run), &clock, &Live::default())
+            .expect("a generation is published");
+    }
+
+    /// What the mirror keeps of the newest run becomes this.
+    pub(crate) fn rewrite_run(&mut self, run: &Report) {
+        self.mirror.finish_run(run).expect("it is written");
     }
 
     /// Publishes the mirror as it is.
