@@ -321,6 +321,24 @@ async fn customers_changed_behind_the_mirrors_back_are_named_and_can_be_asked_fo
 }
 
 #[tokio::test]
+async fn customers_that_seem_to_have_been_verified_in_the_future_are_named() {
+    let (_sandbox, program) = published().await;
+    for column in ["detail_verified_at", "unlisted_since"] {
+        let mirror = Connection::open(program.path("data/mirror.db")).expect("a mirror");
+        let change = format!(
+            "UPDATE kept SET {column} = '2099-01-01T00:00:00.000000Z' WHERE deleted_at IS NULL"
+        );
+        let changed = mirror.execute(&change, []).expect("changed");
+        drop(mirror);
+        let said = program.run(&["verify"]).await.exits(74);
+        let named = format!("{changed} customers that were looked at later than any run lasted: ");
+        assert!(said.stdout.contains(&named), "{}", said.stdout);
+        program.run(&["--once", "--full"]).await.exits(0);
+        program.run(&["verify"]).await.exits(0);
+    }
+}
+
+#[tokio::test]
 async fn where_lake_and_mirror_differ_the_lake_is_not_simply_called_damaged() {
     let (_sandbox, program) = published().await;
     let advice = "somebody changed this one. Keep a copy of both";

@@ -214,6 +214,18 @@ fn what_is_wrong_with_a_mirror_is_named() {
         ("UPDATE ended SET op = 'update' WHERE row = 1", "first"),
         ("UPDATE kept SET op = 'insert' WHERE row = 1", "first"),
         ("UPDATE memory SET next_row = 2", "given twice"),
+        (
+            "UPDATE kept SET detail_verified_at = '2099-01-01T00:00:00.000000Z' WHERE row > 1",
+            "2 customers that were looked at later",
+        ),
+        (
+            "UPDATE kept SET unlisted_since = '2099-01-01T00:00:00.000000Z' WHERE row = 3",
+            "1 customers that were looked at later",
+        ),
+        (
+            "UPDATE kept SET deleted_at = '2099-01-01T00:00:00.000000Z' WHERE row = 2",
+            "1 customers that were looked at later",
+        ),
         ("DELETE FROM kept WHERE row = 1", "belong to nothing"),
         ("UPDATE ids SET row = 9 WHERE row = 2", "not theirs"),
     ] {

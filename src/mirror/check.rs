@@ -8,7 +8,7 @@ use super::row::field_columns;
 const NAMED_MAX: usize = 5;
 
 /// What must not be, and the customers of whom it is so: their ids, once for each case.
-const RULES: [(&str, &str); 6] = [
+const RULES: [(&str, &str); 7] = [
     (
         "versions that another program has changed",
         concat!(
@@ -39,12 +39,33 @@ const RULES: [(&str, &str); 6] = [
          LEFT JOIN ids USING (id) WHERE ids.row IS NOT held.row",
     ),
     (
+        "customers that were looked at later than any run lasted",
+        LATER_THAN_ANY_RUN,
+    ),
+    (
         "row numbers that would be given twice",
         "SELECT NULL AS id FROM memory WHERE next_row <= max(
             (SELECT coalesce(max(row), 0) FROM ids),
             (SELECT coalesce(max(row), 0) FROM kept))",
     ),
 ];
+
+/// Customers of whom something was written after the last instant that any run knew, or now, where one
+/// has no end. They would not be asked for again for as long, and a lake of an earlier instant could not
+/// be held against them.
+///
+/// A clock that was ahead and was set back leaves such customers only where it went ahead and back again
+/// within one run, or that run would have begun, or ended, later. Two days are let through: no mistake
+/// about a time zone is longer than 26 hours.
+const LATER_THAN_ANY_RUN: &str = "
+    SELECT id FROM kept
+    WHERE max(coalesce(detail_verified_at, ''), coalesce(unlisted_since, ''), coalesce(deleted_at, ''))
+        > (SELECT strftime('%Y-%m-%dT%H:%M:%fZ', max(at), '+2 days') FROM (
+            SELECT started_at AS at FROM runs
+            UNION ALL SELECT finished_at FROM runs
+            UNION ALL SELECT max(changed_at) FROM kept
+            UNION ALL SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+                WHERE EXISTS (SELECT 1 FROM runs WHERE finished_at IS NULL)))";
 
 /// What is wrong, in words for a person, who is told the first customers' ids; empty where nothing is.
 pub(super) fn faults(connection: &Connection) -> rusqlite::Result<Vec<String>> {

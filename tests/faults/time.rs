@@ -59,6 +59,23 @@ async fn a_clock_set_back_between_runs_makes_no_old_run_the_newest() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_was_ahead_until_it_was_set_back_in_a_run_is_no_damage() {
+    let copying = Copying::of(60).await;
+    let year = SignedDuration::from_hours(24 * 365);
+    copying.hands.set(year);
+    let hands = copying.hands.clone();
+    let set_back = Action::after(move |_| hands.set(-year));
+    copying.fault(Rule::on(On::Detail).nth(30).does(set_back));
+    copying.run().await.ok();
+    copying.run().await.ok();
+    let ahead =
+        "SELECT count(*) FROM kept WHERE detail_verified_at > (SELECT max(finished_at) FROM runs)";
+    assert!(copying.number(ahead) > 0, "the clock was ahead");
+    let reader = Reader::open(&copying.mirror_path()).unwrap();
+    assert_eq!(reader.snapshot().unwrap().faults().unwrap(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_walk_goes_on_across_a_clock_that_was_set_back() {
     let copying = Copying::of(450).await;
     let fault = copying.fault(Rule::on(On::Page(4)).does(Action::status(403)));
