@@ -392,11 +392,13 @@ impl<'a> Verifier<'a> {
         Ok(runs)
     }
 
-    /// Runs up to the newest of the generation, which may go on in the mirror after it was shown. If it
-    /// had not ended by then, only its id, its start and its mode were known, and are held against the
-    /// mirror; all else in its row must be empty, as in the mirror where it was killed, but for what the
-    /// mirror has counted of it since. If it had ended, all of the row is held against the mirror, but for a reason that
-    /// the mirror has to add: publishing failed after the lake had been exchanged.
+    /// Runs up to the newest of the generation, which may have been shown before its end.
+    ///
+    /// If its row in the lake has no end, only its id, its start and its mode were known, and are held
+    /// against the mirror; all else in the row must be empty, and so it must be in the mirror if the run was
+    /// killed, but for what was counted of it when the next one began. If the row has an end, all of it
+    /// is held against the mirror, but for a reason that the mirror has to add: publishing failed after
+    /// the lake had been exchanged.
     fn runs(&self) -> Result<Option<Finding>, Error> {
         let mut expected = self.published_runs()?;
         if let Some(newest) = expected.last_mut() {

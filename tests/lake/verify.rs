@@ -198,7 +198,7 @@ fn a_manifest_that_says_nothing_of_a_document_is_found() {
         world.publish();
     }
     edit_manifest(&world.lake(), |manifest| {
-        manifest["documents"] = Vec::<String>::new().into()
+        manifest["documents"] = Vec::<String>::new().into();
     });
     assert_eq!(world.verify().len(), 3);
 }
