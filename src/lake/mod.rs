@@ -7,11 +7,13 @@
 //!
 //! Everything is made from the mirror alone, and the same rows make the same bytes, whenever and
 //! however often they are written. There is one exception: a past day's snapshot holds when details
-//! were last verified *on that day*, which the mirror forgets; made anew, it holds a lower bound.
+//! were last verified *on that day*, and who was unlisted then, which the mirror forgets; made anew, it
+//! holds a lower bound of the one, and of the other what is still so.
 //!
 //! Readers that glob two levels of folders at the very moment of an exchange may list some folders
-//! before it and some after. They can't see a file of mixed content, and what they list is gone or
-//! the same; who must be certain takes the names from `manifest.json`.
+//! before it and some after. They can't see a file of mixed content, but where two folders of a table are
+//! new at once, they may see one and not the other; who must be certain takes the names from
+//! `manifest.json`.
 
 mod analytics;
 mod assembly;

@@ -1,7 +1,7 @@
 //! What the programs that analysts use make of a lake in a bucket.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
 use crate::python::{ends_well, script};
@@ -13,34 +13,29 @@ fn start(script: &mut Command, storage: &Storage, stop: Option<&Path>) -> Child 
     script.args(stop).spawn().expect("python starts")
 }
 
-/// A world of many months in this storage.
-fn publish(storage: &Storage) {
+/// This script of `tests/readers` finds no fault with a lake of many months in this storage.
+fn is_read_by(python: &Path, name: &str, storage: &Storage) {
     let mut world = World::new();
     storage.hosts(&mut world);
     world.live_through_months();
+    ends_well(start(&mut script(python, name), storage, None));
+}
+
+/// The same, in S3's language, where there is such a Python.
+fn s3_is_read_by(python: Option<PathBuf>, name: &str) {
+    if let (Some(python), Some(storage)) = (python, Storage::start()) {
+        is_read_by(&python, name, &storage);
+    }
 }
 
 #[test]
 fn pyarrow_and_polars_read_it_from_the_manifest_on() {
-    let (Some(python), Some(storage)) = (python(), Storage::start()) else {
-        return;
-    };
-    publish(&storage);
-    ends_well(start(
-        &mut script(&python, "read_bucket.py"),
-        &storage,
-        None,
-    ));
+    s3_is_read_by(python(), "read_bucket.py");
 }
 
 #[test]
 fn duckdb_reads_it_by_the_lakes_own_script() {
-    let (Some(python), Some(storage)) = (python(), Storage::start()) else {
-        return;
-    };
-    publish(&storage);
-    let mut script = script(&python, "read_bucket_duckdb.py");
-    ends_well(start(&mut script, &storage, None));
+    s3_is_read_by(python(), "read_bucket_duckdb.py");
 }
 
 #[test]
@@ -64,30 +59,18 @@ fn duckdb_reads_it_with_its_own_extension() {
         return;
     };
     for storage in Storage::of_each_cloud() {
-        publish(&storage);
-        let mut script = script(&python, "read_bucket_duckdb.py");
-        ends_well(start(&mut script, &storage, None));
+        is_read_by(&python, "read_bucket_duckdb.py", &storage);
     }
 }
 
 #[test]
 fn spark_reads_it_from_the_manifest_on() {
-    let (Some(python), Some(storage)) = (named_by("READERS_S3A_PYTHON"), Storage::start()) else {
-        return;
-    };
-    publish(&storage);
-    let mut script = script(&python, "read_bucket_spark.py");
-    ends_well(start(&mut script, &storage, None));
+    s3_is_read_by(named_by("READERS_S3A_PYTHON"), "read_bucket_spark.py");
 }
 
 #[test]
 fn an_engine_that_lists_folders_holds_on_to_one_generation() {
-    let (Some(python), Some(storage)) = (python(), Storage::start()) else {
-        return;
-    };
-    publish(&storage);
-    let mut script = script(&python, "read_bucket_listed.py");
-    ends_well(start(&mut script, &storage, None));
+    s3_is_read_by(python(), "read_bucket_listed.py");
 }
 
 #[test]

@@ -71,6 +71,9 @@ GLOBS = {
 
 IDS = ("id", "run_id")
 
+# What Spark calls these types.
+SPARK_KINDS = {TEXT: "string", INTEGER: "bigint", FLAG: "boolean", INSTANT: "timestamp", DAY: "date"}
+
 
 class Lake:
     """A lake's folder and what its manifest says."""

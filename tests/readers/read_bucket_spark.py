@@ -10,13 +10,12 @@ import sys
 
 from pyspark.sql import SparkSession
 
-from promise import DAY, FLAG, INSTANT, INTEGER, TABLES, TEXT, same
+from promise import SPARK_KINDS, TABLES, same
 
 url, endpoint = sys.argv[1:3]
 lake = url.replace("s3://", "s3a://")
 jars = pathlib.Path(importlib.util.find_spec("sagemaker_pyspark").origin).parent / "jars"
 connector = [*jars.glob("hadoop-aws-*.jar"), *jars.glob("aws-java-sdk-bundle-*.jar")]
-KINDS = {TEXT: "string", INTEGER: "bigint", FLAG: "boolean", INSTANT: "timestamp", DAY: "date"}
 PARTITIONS = {"customers_snapshot": "snapshot_date", "customers_changes": "month"}
 
 settings = {
@@ -54,7 +53,7 @@ for table in [*TABLES, "runs"]:
     rows = sum(entry["rows"] for entry in entries(table))
     same(table_of(table).count(), rows, f"rows of {table}, by Spark")
 for table, columns in TABLES.items():
-    expected = {name: KINDS[kind] for name, kind in columns.items()}
+    expected = {name: SPARK_KINDS[kind] for name, kind in columns.items()}
     if table in PARTITIONS:
         expected[PARTITIONS[table]] = "string"
     same(dict(table_of(table).dtypes), expected, f"columns of {table}, by Spark")

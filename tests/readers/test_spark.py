@@ -6,11 +6,10 @@ import shutil
 
 import pytest
 
-from promise import DAY, FLAG, INSTANT, INTEGER, TABLES, TEXT
+from promise import SPARK_KINDS, TABLES
 
 pytestmark = pytest.mark.spark
 
-KINDS = {TEXT: "string", INTEGER: "bigint", FLAG: "boolean", INSTANT: "timestamp", DAY: "date"}
 PARTITIONS = {"customers_snapshot": {"snapshot_date": "date"}, "customers_changes": {"month": "string"}}
 DATED = "2020-01-0"
 
@@ -46,7 +45,7 @@ def test_columns_have_the_promised_types(spark, lake, table):
     for name in partition:
         # Spark guesses a partition's type from its folders' names; each of its guesses is fine.
         assert found.pop(name) in ("date", "string", "timestamp", "int")
-    assert found == {name: KINDS[kind] for name, kind in TABLES[table].items()}
+    assert found == {name: SPARK_KINDS[kind] for name, kind in TABLES[table].items()}
 
 
 def test_a_partition_is_a_column(spark, lake):
